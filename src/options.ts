@@ -1,0 +1,83 @@
+/**
+ * Options are parsed once, at the edge. An unknown key is refused by naming the nearest known one; an absent key and
+ * `undefined` are the same.
+ */
+import type { z } from 'zod'
+import { OptionsError } from './errors.ts'
+
+/**
+ * The parsed options.
+ * @param schema a `z.strictObject`
+ * @param where what the message calls them: `createRuntime options`, `stage 'collect'`
+ * @throws OptionsError that names the place, what is wrong and, for an unknown key, the nearest known one
+ */
+export function parseOptions<TSchema extends z.ZodType>(
+  schema: TSchema,
+  value: unknown,
+  where: string,
+): z.output<TSchema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0] as z.core.$ZodIssue
+  throw new OptionsError(`${where}: ${describeIssue(issue, schema)}`, { path: issue.path.map(String).join('.') })
+}
+
+/** One issue of zod as a sentence part: where and what. */
+export function describeIssue(issue: z.core.$ZodIssue, schema?: z.ZodType): string {
+  const place = issue.path.length > 0 ? `${issue.path.map(String).join('.')}: ` : ''
+  if (issue.code === 'unrecognized_keys') {
+    const key = String(issue.keys[0])
+    const known = schema === undefined ? [] : knownKeys(schema, issue.path)
+    return `${place}unknown option '${key}'${suggestion(key, known)}`
+  }
+  return `${place}${issue.message}`
+}
+
+/** `; did you mean 'x'?`, or the known names where none is near, or nothing where none is known. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const nearest = known
+    .map(candidate => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  if (!nearest) return ''
+  if (nearest.distance <= Math.max(2, Math.floor(name.length / 3))) return `; did you mean '${nearest.candidate}'?`
+  return `; known are ${known.slice(0, 30).join(', ')}; nearest is '${nearest.candidate}'`
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let current: unknown = schema
+  for (const part of [...path, undefined]) {
+    while (current !== null && typeof current === 'object' && !('shape' in current)) {
+      const inner = (current as { def?: { innerType?: unknown; in?: unknown; options?: unknown[] } }).def
+      current =
+        inner?.innerType ??
+        inner?.in ??
+        inner?.options?.find(option => option !== null && typeof option === 'object' && 'shape' in option)
+      if (current === undefined) return []
+    }
+    if (current === null || typeof current !== 'object') return []
+    const shape = (current as { shape: Record<string, unknown> }).shape
+    if (part === undefined) return Object.keys(shape)
+    current = shape[String(part)]
+  }
+  return []
+}
+
+/** Levenshtein's distance with a swap of neighbours as one step. */
+function editDistance(a: string, b: string): number {
+  let beforeLast: number[] = []
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = (last[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      let best = Math.min((last[j] as number) + 1, (current[j - 1] as number) + 1, replaced)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        best = Math.min(best, (beforeLast[j - 2] as number) + 1)
+      }
+      current.push(best)
+    }
+    beforeLast = last
+    last = current
+  }
+  return last[b.length] as number
+}

@@ -1,0 +1,237 @@
+/**
+ * The port to durability. A store keeps runs: for each a small row that is updated, an append-only journal that also
+ * carries the results, a ledger of effects, timers and signals. It is asynchronous and takes batches, so that a
+ * database behind a network fits as well as a file. All values cross it as JSON text: what comes back is what was
+ * written, and nothing is shared with the caller.
+ *
+ * A process that writes claims the store first. The claim gives an epoch; every commit carries it, and a commit with
+ * an epoch that is no longer the newest changes nothing and rejects with `LeaseLostError`. Reads and `enqueueCommand`
+ * need no claim and work beside a live owner.
+ */
+
+/** JSON as text. */
+export type JsonText = string
+
+/** Where a run stands. The last five are ends; `completed` and `cancelled` are final, the others may be reopened. */
+export type RunStatus =
+  | 'pending'
+  | 'running'
+  | 'waiting'
+  | 'paused'
+  | 'recovering'
+  | 'cancelling'
+  | 'completed'
+  | 'cancelled'
+  | 'failed'
+  | 'quarantined'
+  | 'budget_exceeded'
+
+export const endedStatuses: readonly RunStatus[] = [
+  'completed',
+  'cancelled',
+  'failed',
+  'quarantined',
+  'budget_exceeded',
+]
+
+export const isEnded = (status: RunStatus): boolean => endedStatuses.includes(status)
+
+/** What is written once, when a run is started. */
+export interface NewRun {
+  readonly workflow: string
+  readonly version: string
+  readonly definitionHash: string
+  /** The file that exports the workflow, absolute; undefined for one that was given in code or is bundled. */
+  readonly source?: string | undefined
+  readonly input: JsonText
+  /** The start options that outlive the call (profile, budget, deadline, priority, cwd), as JSON. */
+  readonly options: JsonText
+  readonly tags: readonly string[]
+  readonly createdAt: number
+  /** Set for a child run. */
+  readonly parent?: { readonly runId: string; readonly stage: string } | undefined
+}
+
+/** The part of a run's row that changes. */
+export interface RunState {
+  readonly status: RunStatus
+  /** The persisted snapshot of the run's actors; null before the first and after the end. */
+  readonly snapshot: JsonText | null
+  /** The sequence number of the last journal event. */
+  readonly seq: number
+  readonly updatedAt: number
+  readonly endedAt: number | null
+  /** Counters that must outlive the process (attempts, restarts, resumes, crashes, cost), as JSON. */
+  readonly counters: JsonText
+  /** The `RunResult` of the last end, as JSON; null while it is unfinished. */
+  readonly outcome: JsonText | null
+}
+
+export interface RunRow extends NewRun, RunState {
+  readonly id: string
+}
+
+/** One line of a run's journal. `seq` is dense from 1. */
+export interface JournalRow {
+  readonly seq: number
+  readonly at: number
+  readonly type: string
+  readonly schemaVersion: number
+  readonly stage?: string | undefined
+  readonly attempt?: number | undefined
+  readonly incarnation?: number | undefined
+  readonly data: JsonText
+}
+
+/** A journal row with the run it belongs to. */
+export interface RunJournalRow extends JournalRow {
+  readonly runId: string
+}
+
+export type LedgerState = 'intended' | 'succeeded' | 'failed' | 'unknown' | 'superseded'
+
+/** One effect of a stage: a model call, a step, a sleep, a wait, a child run. Identity: run, stage, key. */
+export interface LedgerRow {
+  readonly stage: string
+  readonly key: string
+  readonly kind: 'call' | 'step' | 'sleep' | 'signal' | 'child'
+  readonly state: LedgerState
+  /** What was asked and what came of it, as JSON. */
+  readonly data: JsonText
+}
+
+/** A durable timer: identity is run and key. */
+export interface TimerRow {
+  readonly key: string
+  readonly dueAt: number
+  /** What the owner needs to know when it is due, as JSON. */
+  readonly data: JsonText
+}
+
+/** A signal that has been acknowledged; `ordinal` orders the signals of a run, from 1. */
+export interface SignalRow {
+  readonly ordinal: number
+  readonly name: string
+  readonly payload: JsonText
+  readonly at: number
+  readonly consumed: boolean
+}
+
+/** All that one commit holds for one run: applied wholly or not at all. */
+export interface RunWrite {
+  readonly runId: string
+  /** Present in the first write of a run; a run of that id must not exist. */
+  readonly create?: NewRun | undefined
+  readonly state?: RunState | undefined
+  readonly journal?: readonly JournalRow[] | undefined
+  /** Inserted, or replaced where the key exists. */
+  readonly ledger?: readonly LedgerRow[] | undefined
+  readonly setTimers?: readonly TimerRow[] | undefined
+  readonly clearTimers?: readonly string[] | undefined
+  readonly addSignals?: readonly Omit<SignalRow, 'consumed'>[] | undefined
+  /** Ordinals of the signals that were taken. */
+  readonly consumeSignals?: readonly number[] | undefined
+}
+
+/** A run with everything that is needed to go on with it. */
+export interface StoredRun {
+  readonly run: RunRow
+  /** The journal rows of the wanted types, in order. */
+  readonly journal: readonly JournalRow[]
+  readonly ledger: readonly LedgerRow[]
+  readonly timers: readonly TimerRow[]
+  /** The signals that nobody has taken yet, in order. */
+  readonly signals: readonly SignalRow[]
+}
+
+export interface RunFilter {
+  readonly status?: readonly RunStatus[] | undefined
+  readonly workflow?: string | undefined
+  /** Runs that carry all of these. */
+  readonly tags?: readonly string[] | undefined
+  /** Part of the id, the workflow or a tag, case-insensitive. */
+  readonly text?: string | undefined
+  /** Created at or after, ms. */
+  readonly since?: number | undefined
+  /** 1 to 1000; default 100. Newest first. */
+  readonly limit?: number | undefined
+  /** Where the last page ended: its `nextCursor`. */
+  readonly cursor?: string | undefined
+}
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly nextCursor?: string | undefined
+}
+
+/** Who holds the claim. */
+export interface StoreOwner {
+  readonly pid: number
+  readonly host: string
+  readonly epoch: number
+  readonly claimedAt: number
+}
+
+/** An operator's command, left in the store for the process that owns it. */
+export interface Command {
+  readonly id: string
+  readonly name: string
+  readonly runId: string
+  readonly args: JsonText
+  readonly at: number
+}
+
+/** What the owner made of a command: exactly one of the two. */
+export interface CommandReply {
+  readonly value?: JsonText | undefined
+  /** An `EncodedError` as JSON. */
+  readonly error?: JsonText | undefined
+}
+
+/** What a store says of itself, read back from it rather than assumed. */
+export interface StoreDescription {
+  readonly kind: string
+  readonly location: string
+  /** `fsync`: an acknowledged commit survives power loss. `process`: it lives as long as the process. */
+  readonly durability: 'fsync' | 'process'
+  readonly schemaVersion: number
+  /** Settings of the database that the durability rests on, as read back from it. */
+  readonly settings: Readonly<Record<string, string | number>>
+}
+
+export interface Store {
+  /**
+   * Opens the store for writing and takes ownership, with a higher epoch than any before.
+   * @throws StoreError `store_owned` (details: `owner`) while another live process or runtime owns it; `store_corrupt`,
+   * `store_readonly`, `store_full`, `store_newer`
+   */
+  claim(claimant: { readonly pid: number; readonly host: string; readonly at: number }): Promise<StoreOwner>
+  /** Applies all writes in one transaction. Resolves once they are durable. */
+  commit(epoch: number, writes: readonly RunWrite[]): Promise<void>
+
+  readRun(runId: string): Promise<RunRow | undefined>
+  /** Ids of all runs that have not ended, oldest first. */
+  unfinished(): Promise<readonly string[]>
+  /** Unknown ids are left out. `journalTypes`: which journal rows to bring along. */
+  load(runIds: readonly string[], journalTypes: readonly string[]): Promise<readonly StoredRun[]>
+  list(filter: RunFilter): Promise<Page<RunRow>>
+  /** Rows with `seq` above `after`, in order. `limit` default 1000. */
+  readJournal(runId: string, options?: { after?: number; limit?: number }): Promise<readonly JournalRow[]>
+  readLedger(runId: string): Promise<readonly LedgerRow[]>
+
+  /** The live owner, if there is one. */
+  owner(): Promise<StoreOwner | undefined>
+  /** Leaves a command for the owner. Needs no claim. */
+  enqueueCommand(command: Command): Promise<void>
+  /** Commands that have no reply yet, oldest first. */
+  pendingCommands(): Promise<readonly Command[]>
+  /** Records what the owner made of a command; the first reply stays. */
+  replyToCommand(epoch: number, commandId: string, reply: CommandReply): Promise<void>
+  readReply(commandId: string): Promise<CommandReply | undefined>
+  /** Calls `listener` when there may be new commands; it never throws into the store. Returns how to stop. */
+  onCommands(listener: () => void): () => void
+
+  describe(): Promise<StoreDescription>
+  /** Gives up the claim and every file. A store that was closed can be claimed again. Idempotent. */
+  close(): Promise<void>
+}

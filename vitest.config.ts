@@ -1,0 +1,24 @@
+import { defineConfig } from 'vitest/config'
+
+// `fast` is what runs while one works; `slow` starts processes, kills them, and type-checks generated programs.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/{architecture,unit,property,model,integration,conformance}/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'slow',
+          include: ['test/{crash,e2e,types}/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+})
