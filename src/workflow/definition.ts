@@ -97,6 +97,16 @@ export interface AnyWorkflow {
   [workflowBrand](): WorkflowDefinition
 }
 
+const workflowSource: unique symbol = Symbol.for('holdfast.workflow.source') as never
+
+/** The same workflow, which remembers the file that exports it: a recovery finds it there. */
+export function withSource(workflow: AnyWorkflow, file: string): AnyWorkflow {
+  return Object.create(workflow, { [workflowSource]: { value: file } })
+}
+
+/** The file that exports the workflow, where that is known. */
+export const sourceOf = (workflow: AnyWorkflow): string | undefined => (workflow as { [workflowSource]?: string })[workflowSource]
+
 export function isWorkflow(value: unknown): value is AnyWorkflow {
   return value !== null && typeof value === 'object' && workflowBrand in value
 }

@@ -1,0 +1,50 @@
+/** `holdfast/resilience`: classification of failures, profiles, retry, circuits and fallback, with no runtime. */
+export type { CircuitState, CircuitTransition } from '../machines/circuit.machine.ts'
+export {
+  BudgetExceededError,
+  CancelledError,
+  CircuitOpenError,
+  HoldfastError,
+  OptionsError,
+  ProviderError,
+  SnapshotError,
+  TimeoutError,
+  ValidationError,
+} from './errors.ts'
+export type { AttemptContext } from './resilience/attempt.ts'
+export {
+  type Circuit,
+  type CircuitMetrics,
+  type CircuitPermit,
+  type CircuitReport,
+  type CircuitSetup,
+  type CircuitSnapshot,
+  createCircuit,
+} from './resilience/circuit.ts'
+export type { CircuitOptions, CircuitPreset, CircuitSettings } from './resilience/circuit-options.ts'
+export { type Classification, type ClassifyOptions, classifyError } from './resilience/classify.ts'
+export {
+  createResilience,
+  type ExecuteOptions,
+  type Resilience,
+  type ResilienceOptions,
+} from './resilience/create-resilience.ts'
+export type { WireFailure } from './resilience/failure-evidence.ts'
+export { type FailureAction, type FailureKind, type FailureScope, failureKinds } from './resilience/kinds.ts'
+export { type OperationName, operationPresets } from './resilience/operations.ts'
+export {
+  builtInProfiles,
+  defineProfile,
+  type ProfileName,
+  type ProfileOptions,
+  type ResolvedProfile,
+  type TaskName,
+  taskProfiles,
+} from './resilience/profiles.ts'
+export type { AttemptEvent } from './resilience/retry.ts'
+export {
+  type ComponentChange,
+  type FunctionWithFallback,
+  type WithFallbackOptions,
+  withFallback,
+} from './resilience/with-fallback.ts'

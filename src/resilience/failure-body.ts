@@ -1,0 +1,151 @@
+/**
+ * The body of a failed answer, walked once: codes, reasons, texts and hints at any depth, in JSON that is quoted within
+ * strings too, as routers and client libraries nest it. The walk is bounded in nodes, depth and length.
+ */
+import { httpStatus, isObject, longestText, plainHeaders, readField, textOf } from './hostile-fields.ts'
+
+const longestJson = 1_000_000
+const mostNodes = 400
+const deepestNode = 10
+
+interface Found {
+  readonly value: string
+  /** Smaller is more telling. */
+  readonly rank: number
+}
+
+const codeFields = new Set(['code', 'error_code', 'errorcode', 'errortype', '__type', 'error_type'])
+const typeFields = new Set(['type', 'status', 'name'])
+const reasonFields = new Set(['reason', 'quotaid', 'blockreason'])
+const finishFields = new Set(['finish_reason', 'finishreason', 'stop_reason', 'stopreason'])
+const textFields = new Set(['message', 'errormessage', 'error', 'detail', 'details', 'title', 'raw', 'msg'])
+const hintFields = new Set([
+  'retrydelay',
+  'retry_after',
+  'retry_after_ms',
+  'retryafter',
+  'retryafterms',
+  'estimated_time',
+])
+/** What a model wrote, or was to read: it may hold JSON that speaks of errors, and is no sign of one. */
+const contentFields = new Set(['content', 'text', 'arguments', 'input', 'output', 'prompt', 'parts', 'messages'])
+const quotedJson = /[{[]/
+
+/** Walks a body of any nesting, strings that hold JSON included, and keeps what is telling. */
+export class BodyWalk {
+  readonly codes: Found[] = []
+  readonly reasons: Found[] = []
+  readonly finishes: Found[] = []
+  readonly texts: Found[] = []
+  readonly hints: Record<string, unknown> = {}
+  readonly headers: Record<string, string> = {}
+  readonly statuses: number[] = []
+  namesError = false
+  html = false
+  #left = mostNodes
+  readonly #seen = new Set<object>()
+
+  sorted(found: readonly Found[]): string[] {
+    return [...found].sort((a, b) => a.rank - b.rank).map(({ value }) => value)
+  }
+
+  visitMessage(message: unknown): void {
+    if (typeof message === 'string' && message !== '') this.#visitString(message, 0)
+  }
+
+  /** The name of an error of a client library is the code where the service has none in its body. */
+  collectNames(error: unknown): void {
+    const name = textOf(readField(error, 'name'))
+    if (name !== '') this.codes.push({ value: name, rank: 900 })
+    const code = textOf(readField(error, 'code'))
+    if (code !== '') this.codes.push({ value: code, rank: 90 })
+    const type = textOf(readField(error, 'type'))
+    if (type !== '') this.codes.push({ value: type, rank: 190 })
+  }
+
+  visit(node: unknown, depth: number): void {
+    if (this.#left-- <= 0 || depth > deepestNode) return
+    if (typeof node === 'string') this.#visitString(node, depth)
+    if (!isObject(node) || this.#seen.has(node)) return
+    this.#seen.add(node)
+    if (Array.isArray(node)) {
+      for (let i = 0; i < Math.min(node.length, 50); i++) this.visit(readField(node, String(i)), depth + 1)
+      return
+    }
+    let names: string[] = []
+    try {
+      names = Object.keys(node).slice(0, 100)
+    } catch {
+      // A proxy that refuses to be listed shows nothing.
+    }
+    for (const name of names) this.#visitField(name, readField(node, name), depth)
+  }
+
+  #visitField(name: string, value: unknown, depth: number): void {
+    const field = name.toLowerCase()
+    if (value === undefined || value === null || value === '') return
+    if (field === 'error' || field === 'errors') this.namesError = true
+    if (hintFields.has(field)) this.hints[field] = value
+    if (field === 'headers') Object.assign(this.headers, plainHeaders(value))
+    if (contentFields.has(field)) return
+    const rank = 10 * (deepestNode - depth)
+    if (typeof value === 'number') {
+      const status = codeFields.has(field) || field === 'status' ? httpStatus(value) : undefined
+      if (status !== undefined) this.statuses.push(status)
+      return
+    }
+    if (typeof value !== 'string') {
+      this.visit(value, depth + 1)
+      return
+    }
+    if (codeFields.has(field)) this.#addCode(value, rank)
+    else if (typeFields.has(field)) this.#addCode(value, rank + 100)
+    else if (reasonFields.has(field)) this.reasons.push({ value: value.slice(0, 200), rank })
+    else if (finishFields.has(field)) this.finishes.push({ value: value.slice(0, 200), rank })
+    if (textFields.has(field)) this.#visitString(value, depth)
+    else if (value.length < longestJson && /^\s*[{[]/.test(value)) this.#visitEmbedded(value, depth)
+  }
+
+  #addCode(value: string, rank: number): void {
+    const status = httpStatus(value)
+    if (status !== undefined) this.statuses.push(status)
+    else this.codes.push({ value: value.slice(0, 200), rank })
+  }
+
+  #visitString(text: string, depth: number): void {
+    const head = text.slice(0, longestText)
+    if (/^\s*(<!doctype|<html|<\?xml)/i.test(head)) {
+      this.html = true
+      // Only its title speaks of the failure; the rest is a page.
+      const title = /<title>([^<]{0,300})/i.exec(head)?.[1]
+      if (title) this.texts.push({ value: title, rank: 500 })
+      return
+    }
+    if (this.#visitEmbedded(text, depth)) return
+    if (/"error"\s*:/.test(head)) this.namesError = true
+    // A single word with underscores in the place of a sentence is a code: `{"error":"invalid_api_key"}`.
+    if (/^[a-z]+(_[a-z]+)+$/i.test(head)) this.#addCode(head, 10 * (deepestNode - depth))
+    this.texts.push({ value: head, rank: 10 * (deepestNode - depth) })
+  }
+
+  /** Whether the text held JSON, in whole, after a prefix, or as the data of server-sent events. */
+  #visitEmbedded(text: string, depth: number): boolean {
+    if (text.length > longestJson || !quotedJson.test(text.slice(0, longestText))) return false
+    const events = [...text.slice(0, 64_000).matchAll(/^data:\s*([{[].*)$/gm)].map(match => match[1] as string)
+    const start = text.search(quotedJson)
+    const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
+    const pieces = events.length > 0 ? events.slice(-20) : [text.slice(start, end + 1)]
+    let held = false
+    for (const piece of pieces) {
+      try {
+        const parsed: unknown = JSON.parse(piece)
+        if (!isObject(parsed)) continue
+        held = true
+        this.visit(parsed, depth + 1)
+      } catch {
+        // Not JSON after all: it is read as a sentence.
+      }
+    }
+    return held
+  }
+}

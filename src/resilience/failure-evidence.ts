@@ -1,0 +1,141 @@
+/**
+ * What a failure shows, read once into plain data: status, headers, codes, reasons, texts, and the chain of causes of
+ * what was thrown. It reads wire failures, errors of the usual client libraries and bodies nested in strings, and
+ * survives whatever it is given: getters that throw, cycles, wrong types, megabytes.
+ */
+import { BodyWalk } from './failure-body.ts'
+import { httpStatus, isObject, plainHeaders, readField, textOf } from './hostile-fields.ts'
+
+/** A failure as it came over the wire. */
+export interface WireFailure {
+  readonly status: number | null
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly body?: unknown
+  /** What happened to the stream, where there was one: a sentence. */
+  readonly stream?: string | undefined
+  readonly network?: { readonly name?: unknown; readonly message?: unknown; readonly cause?: unknown } | undefined
+}
+
+/** One error of a chain of causes. */
+export interface ThrownLink {
+  readonly name: string
+  readonly message: string
+  readonly code: string
+}
+
+export interface FailureEvidence {
+  /** Whether it is the failure of a call at all: it has a status, a body or headers of an answer. */
+  readonly wire: boolean
+  readonly status: number | null
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Codes before types, the innermost first; as they were written. */
+  readonly codes: readonly string[]
+  /** Reasons in details: `reason`, `quotaId`, `blockReason`. */
+  readonly reasons: readonly string[]
+  /** How a model says that it stopped. */
+  readonly finishes: readonly string[]
+  /** Sentences meant for people, the innermost first. */
+  readonly texts: readonly string[]
+  /** Fields that say when to come again, by name in lower case. */
+  readonly hints: Readonly<Record<string, unknown>>
+  /** The statuses that the body itself speaks of. */
+  readonly bodyStatuses: readonly number[]
+  readonly bodyEmpty: boolean
+  readonly bodyNamesError: boolean
+  readonly html: boolean
+  readonly stream: string
+  readonly chain: readonly ThrownLink[]
+}
+
+const longestChain = 8
+
+export function gatherEvidence(failure: unknown): FailureEvidence {
+  const response = readField(failure, 'response') ?? readField(failure, '$response')
+  const status = statusOf(failure, response)
+  const bodies = [
+    readField(failure, 'body'),
+    readField(failure, 'responseBody'),
+    readField(failure, 'error'),
+    readField(failure, 'data'),
+    readField(response, 'data'),
+    readField(response, 'body'),
+  ].filter(body => body !== undefined && body !== null && body !== '')
+  const network = readField(failure, 'network')
+  const thrown = isObject(network) ? network : failure
+  const chain = status === null || isObject(network) ? readChain(thrown) : []
+  const isError = failure instanceof Error
+  const shapedAsWire = isObject(failure) && !isError && ('body' in failure || 'stream' in failure)
+  const wire = status !== null || shapedAsWire
+  const walk = new BodyWalk()
+  for (const body of bodies) walk.visit(body, 0)
+  // Client libraries put the answer's body into the message: `429 {"type":"error",…}`.
+  if (wire) walk.visitMessage(readField(failure, 'message'))
+  if (wire && isError) walk.collectNames(failure)
+  return {
+    wire,
+    status,
+    headers: { ...walk.headers, ...headersOf(failure, response) },
+    codes: walk.sorted(walk.codes),
+    reasons: walk.sorted(walk.reasons),
+    finishes: walk.sorted(walk.finishes),
+    texts: walk.sorted(walk.texts),
+    hints: walk.hints,
+    bodyStatuses: walk.statuses,
+    bodyEmpty: bodies.length === 0,
+    bodyNamesError: walk.namesError,
+    html: walk.html,
+    stream: textOf(readField(failure, 'stream')),
+    chain,
+  }
+}
+
+function statusOf(failure: unknown, response: unknown): number | null {
+  const isError = failure instanceof Error
+  const candidates = [
+    readField(failure, 'status'),
+    readField(failure, 'statusCode'),
+    readField(response, 'status'),
+    readField(response, 'statusCode'),
+    readField(readField(failure, '$metadata'), 'httpStatusCode'),
+    isError ? readField(failure, 'code') : undefined,
+  ]
+  for (const candidate of candidates) {
+    const status = typeof candidate === 'number' ? httpStatus(candidate) : undefined
+    if (status !== undefined) return status
+  }
+  return null
+}
+
+function headersOf(failure: unknown, response: unknown): Record<string, string> {
+  const merged: Record<string, string> = {}
+  for (const headers of [
+    readField(response, 'headers'),
+    readField(failure, 'responseHeaders'),
+    readField(failure, 'headers'),
+  ]) {
+    Object.assign(merged, plainHeaders(headers))
+  }
+  return merged
+}
+
+function readChain(thrown: unknown): ThrownLink[] {
+  const links: ThrownLink[] = []
+  const waiting: unknown[] = [thrown]
+  const seen = new Set<unknown>()
+  while (waiting.length > 0 && links.length < longestChain) {
+    const error = waiting.shift()
+    if (!isObject(error) || seen.has(error)) continue
+    seen.add(error)
+    const code = readField(error, 'code')
+    links.push({
+      name: textOf(readField(error, 'name')),
+      message: textOf(readField(error, 'message')),
+      code: typeof code === 'number' ? String(code) : textOf(code),
+    })
+    waiting.push(readField(error, 'cause'))
+    const errors = readField(error, 'errors')
+    if (Array.isArray(errors)) waiting.push(errors[0])
+  }
+  return links
+}

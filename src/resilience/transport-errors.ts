@@ -1,0 +1,84 @@
+/** What errors below HTTP mean: the codes of Node, undici, OpenSSL and the usual clients, then names, then messages. */
+import type { ThrownLink } from './failure-evidence.ts'
+import type { FailureKind } from './kinds.ts'
+
+const codes: Readonly<Partial<Record<FailureKind, string>>> = {
+  connection: `ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH EHOSTDOWN ENETUNREACH
+    ENETDOWN ENETRESET ETIMEDOUT ENOTCONN EADDRNOTAVAIL UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
+    UND_ERR_CONNECT_TIMEOUT UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_INFO ERR_STREAM_PREMATURE_CLOSE
+    ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT ERR_NETWORK UND_ERR_PRX_TLS ECONNABORTED`,
+  timeout: 'UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT ESOCKETTIMEDOUT ERR_HTTP_REQUEST_TIMEOUT',
+  cancelled: 'ABORT_ERR ERR_CANCELED UND_ERR_ABORTED',
+  invalid_response: `UND_ERR_HEADERS_OVERFLOW UND_ERR_RESPONSE_STATUS_CODE ERR_INVALID_CHAR Z_DATA_ERROR Z_BUF_ERROR
+    ERR_ENCODING_INVALID_ENCODED_DATA`,
+  tls: `EPROTO CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_UNTRUSTED CERT_REJECTED CERT_REVOKED CERT_SIGNATURE_FAILURE
+    CERT_CHAIN_TOO_LONG DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_VERIFY_LEAF_SIGNATURE
+    UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_GET_CRL INVALID_CA INVALID_PURPOSE
+    HOSTNAME_MISMATCH CRL_HAS_EXPIRED`,
+  invalid_request: 'ERR_INVALID_URL UND_ERR_INVALID_ARG',
+}
+
+const kindByCode: ReadonlyMap<string, FailureKind> = new Map(
+  Object.entries(codes).flatMap(([kind, list]) => list.split(/\s+/).map(code => [code, kind as FailureKind] as const)),
+)
+
+const prefixes: readonly (readonly [string, FailureKind])[] = [
+  ['ERR_SSL_', 'tls'],
+  ['ERR_TLS_', 'tls'],
+  ['CERT_', 'tls'],
+  ['HPE_', 'invalid_response'],
+  ['ERR_HTTP2_', 'connection'],
+]
+
+const names: Readonly<Record<string, FailureKind>> = {
+  AbortError: 'cancelled',
+  APIUserAbortError: 'cancelled',
+  CanceledError: 'cancelled',
+  TimeoutError: 'timeout',
+  HeadersTimeoutError: 'timeout',
+  BodyTimeoutError: 'timeout',
+  APIConnectionTimeoutError: 'timeout',
+  ConnectTimeoutError: 'connection',
+  APIConnectionError: 'connection',
+  SocketError: 'connection',
+  HTTPParserError: 'invalid_response',
+  AI_JSONParseError: 'invalid_response',
+  AI_NoObjectGeneratedError: 'invalid_response',
+  AI_TypeValidationError: 'invalid_response',
+  AI_EmptyResponseBodyError: 'invalid_response',
+  AI_InvalidResponseDataError: 'invalid_response',
+  AI_NoSuchModelError: 'model_not_found',
+  AI_LoadAPIKeyError: 'auth',
+}
+
+/** Messages that only the network's own errors have. */
+const networkMessages =
+  /^(?:terminated|fetch failed|failed to fetch|network error|load failed|socket hang up|other side closed|premature close|connection error\.?|connection (?:was )?(?:closed|lost|reset|refused|terminated)\b.{0,80})$|reason: (?:getaddrinfo|connect|read|socket|write) |invalid response body while trying to fetch/i
+
+const jsonMessages =
+  /in JSON at position|is not valid JSON|end of JSON input|in JSON\b|JSON\.parse|(?:Unterminated|Unexpected|Expected)\b.{0,80}\bJSON/i
+
+/** The kind of a failure below HTTP, or undefined where nothing in the chain is one. */
+export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | undefined {
+  for (const { code, message } of chain) {
+    if (code === '') continue
+    // The usual HTTP clients give an elapsed timeout the code of an aborted connection.
+    if (code === 'ECONNABORTED' && /timeout|timed out/i.test(message)) return 'timeout'
+    const kind = kindByCode.get(code) ?? prefixes.find(([prefix]) => code.startsWith(prefix))?.[1]
+    if (kind) return kind
+  }
+  for (const { name } of chain) {
+    if (Object.hasOwn(names, name)) return names[name]
+  }
+  for (const { name, message } of chain) {
+    if (name === 'SyntaxError' && jsonMessages.test(message)) return 'invalid_response'
+    if (networkMessages.test(message)) return 'connection'
+  }
+  return undefined
+}
+
+/** The codes of Node for a resource of this machine that has run out. */
+const localResources = new Set(['ENOSPC', 'EMFILE', 'ENFILE', 'ENOMEM', 'EDQUOT'])
+
+export const isLocalResource = (chain: readonly ThrownLink[]): boolean =>
+  chain.some(link => localResources.has(link.code))

@@ -1,0 +1,38 @@
+/** Whether a stage runs, is skipped, or cannot be begun: decided when it is created, from `when`. */
+import type { StageFailure } from '../../machines/stage.machine.ts'
+import { StageError, ValidationError } from '../errors.ts'
+import type { StageDefinition } from '../workflow/definition.ts'
+import { describeFailure } from './failure.ts'
+import type { LiveRun } from './live-run.ts'
+import type { LiveStage } from './live-stage.ts'
+
+export interface Admission {
+  readonly admission: 'run' | 'skip' | 'refuse'
+  readonly failure?: StageFailure | undefined
+}
+
+/** An item is admitted with its map; `stage` is given where its own input is to be checked. */
+export function admit(run: LiveRun, definition: StageDefinition, isItem: boolean, stage?: LiveStage): Admission {
+  if (definition.input && stage) {
+    const parsed = definition.input.safeParse(stage.input)
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]
+      const path = issue?.path.map(String).join('.') ?? ''
+      return refused(new ValidationError(`input of stage '${stage.name}': ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { stage: stage.name, path }))
+    }
+  }
+  if (!definition.when || isItem) return { admission: 'run' }
+  try {
+    const answer: unknown = definition.when({ input: run.input, results: run.resultsOf(definition.ancestors) })
+    if (answer !== null && typeof answer === 'object' && 'then' in answer) {
+      return refused(new ValidationError(`\`when\` of stage '${definition.name}' returned a promise; it must be synchronous`, { stage: definition.name }))
+    }
+    return { admission: answer ? 'run' : 'skip' }
+  } catch (error) {
+    return refused(new StageError(`\`when\` of stage '${definition.name}' threw: ${messageOf(error)}`, { stage: definition.name, recorded: true }, { cause: error }))
+  }
+}
+
+const refused = (error: Error): Admission => ({ admission: 'refuse', failure: describeFailure(error) })
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,78 @@
+/**
+ * Child runs of a stage. A child's id is made from its parent, stage and place, so a stage that starts again finds the
+ * child that it started before; and the child's end is recorded with the parent, so it hears the same again.
+ */
+import { z } from 'zod'
+import { parseOptions } from '../options.ts'
+import type { AnyWorkflow } from '../workflow/definition.ts'
+import type { ChildResult, ChildRun, StartChildOptions } from '../workflow/stage-context.ts'
+import type { Attempt } from './attempt.ts'
+import { handled } from './stage-promises.ts'
+import type { ChildHandle } from './run-services.ts'
+
+const optionsSchema = z.strictObject({
+  id: z.string().min(1).optional(),
+  onParentClose: z.enum(['cancel', 'abandon']).optional(),
+  budget: z.record(z.string(), z.unknown()).optional(),
+})
+
+export async function startChildRun(attempt: Attempt, workflow: AnyWorkflow, input: unknown, given: StartChildOptions): Promise<ChildRun> {
+  attempt.ensureCurrent()
+  const { stage } = attempt
+  const { run } = stage
+  const options = parseOptions(optionsSchema, given, `startChild in stage '${stage.name}'`)
+  const key = attempt.nextKey('child')
+  const known = run.ledger(stage.name, key)
+  const id = known ? (JSON.parse(known.data) as { id: string }).id : (options.id ?? `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
+  const onParentClose = options.onParentClose ?? 'cancel'
+  if (!known) {
+    run.dispatch(() => {
+      run.putLedger({ stage: stage.name, key, kind: 'child', state: 'intended', data: JSON.stringify({ id, onParentClose }) })
+      run.journal('child.started', { key, childId: id, workflow: workflow.name }, stage.where(attempt))
+    })
+    await attempt.durable()
+  }
+  const child = await attempt.working(() =>
+    attempt.guard(run.services.startChild(run, stage.name, id, workflow, input, { onParentClose, budget: options.budget })),
+  )
+  return {
+    id,
+    workflow: workflow.name,
+    result: () => handled(childResult(attempt, key, id, child)),
+    signal: (name, payload) => child.signal(name, payload),
+    cancel: reason => child.cancel(reason),
+  }
+}
+
+async function childResult(attempt: Attempt, key: string, id: string, child: ChildHandle): Promise<ChildResult> {
+  attempt.ensureCurrent()
+  const { stage } = attempt
+  const { run } = stage
+  const recorded = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { result?: ChildResult }
+  if (recorded.result) return recorded.result
+  const answerKey = `${key}:result`
+  let answer: Promise<unknown> | undefined
+  run.dispatch(() => {
+    answer = attempt.awaitAnswer(answerKey, { stage: stage.name, kind: 'child', name: id })
+  })
+  child.result().then(
+    ended => {
+      const result: ChildResult = {
+        runId: ended.runId,
+        workflow: ended.workflow,
+        status: ended.status,
+        success: ended.success,
+        ...(ended.success ? { output: ended.output } : { error: { type: ended.error.type, code: ended.error.code, message: ended.error.message } }),
+      }
+      if (attempt.over) return
+      run.dispatch(() => {
+        const { onParentClose } = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { onParentClose?: string }
+        run.putLedger({ stage: stage.name, key, kind: 'child', state: 'succeeded', data: JSON.stringify({ id, onParentClose, result }) })
+        run.journal('child.ended', { key, childId: id, status: result.status }, stage.where(attempt))
+        attempt.answer(answerKey, { value: result })
+      })
+    },
+    () => {},
+  )
+  return (await answer) as ChildResult
+}

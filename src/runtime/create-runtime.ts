@@ -1,0 +1,261 @@
+/**
+ * `createRuntime` puts the parts together: the store, the supervision tree, the commit pipeline and the runs in memory.
+ * It is the only place where they are joined; each part knows only what it is handed.
+ */
+import { hostname } from 'node:os'
+import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
+import { builtInChecks } from '../health/checks.ts'
+import { createHealthMonitors } from '../health/monitors.ts'
+import { resolveProfile } from '../resilience/profiles.ts'
+import type { Supervisor } from '../supervisor/create-supervisor.ts'
+import { createMetricsCollector } from '../telemetry/metrics.ts'
+import { toMs } from '../time/duration.ts'
+import { isWorkflow, sourceOf } from '../workflow/definition.ts'
+import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions } from './api.ts'
+import { createBinding } from './binding.ts'
+import { createSupervisedCircuits } from './circuits.ts'
+import { createCommandDesk } from './commands.ts'
+import { createCommitPipeline } from './commit-pipeline.ts'
+import { createJournalFeed } from './journal-feed.ts'
+import { filterOf, summaryOf } from './listing.ts'
+import type { LiveRun } from './live-run.ts'
+import { createModelCalls } from './model-calls.ts'
+import { createPlaces } from './places.ts'
+import { createReadyQueue } from './ready-queue.ts'
+import { createRegistry } from './registry.ts'
+import { createRunHandle } from './run-handle.ts'
+import type { RunServices } from './run-services.ts'
+import { Runs } from './runs.ts'
+import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
+import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
+import { createTimerWheel } from './timer-wheel.ts'
+import { runNode, supervisorNode } from './tree.ts'
+import { waitsOf } from './waiting.ts'
+
+/**
+ * A runtime that owns its store. Unfinished runs of the workflows it was given are taken up before it resolves, unless
+ * `recover` is false.
+ * @throws OptionsError; StoreError `store_owned store_corrupt store_readonly store_full store_newer`
+ */
+export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime> {
+  const options = resolveRuntimeOptions(given)
+  const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
+  const runtime = new HoldfastRuntime(options, epoch)
+  try {
+    await runtime.begin()
+  } catch (error) {
+    await runtime.close()
+    throw error
+  }
+  return runtime
+}
+
+class HoldfastRuntime implements Runtime {
+  readonly #options: ResolvedOptions
+  readonly #supervisor: Supervisor
+  readonly #services: RunServices
+  readonly #runs: Runs
+  readonly #registry
+  readonly #feed
+  readonly #desk
+  readonly #metrics
+  #closing: Promise<void> | undefined
+
+  constructor(options: ResolvedOptions, epoch: number) {
+    this.#options = options
+    const { clock, random, store, log, remedies, profiles } = options
+    const onDefect = (error: unknown): void => log.error({ error: encodeError(error) }, 'a defect of Holdfast: please report it')
+    const defer = (work: () => void): void => void setImmediate(work)
+    const monitors = createHealthMonitors(options.minimal ? [] : [...builtInChecks, ...options.checks], clock)
+    const metrics = createMetricsCollector(clock)
+    const binding = createBinding()
+    const ready = createReadyQueue({ defer, onDefect })
+    const pipeline = createCommitPipeline({
+      store,
+      epoch,
+      defer,
+      now: () => clock.now(),
+      isIdle: () => ready.idle,
+      onFailure: error => this.#serviceFailed('store', error),
+    })
+    this.#supervisor = createSupervisionTree({ clock, random, monitors: monitors.specs, withDegradation: !options.minimal, onEvent: () => {} })
+    const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
+    this.#services = {
+      clock,
+      random,
+      ready,
+      pipeline,
+      log,
+      remedies,
+      metrics,
+      wheel: createTimerWheel(clock, work => ready.push(work)),
+      attempts: createPlaces(options.stagePlaces),
+      profileOf: (run, stage) =>
+        resolveProfile(
+          { stage, start: run.options.profile, workflow: run.definition },
+          profiles,
+        ),
+      supervise: run => this.#supervise(run, binding),
+      preflight: async (cwd, signal) => {
+        const found = await monitors.preflight(cwd, signal, id => this.#supervisor.supervisor('monitors').child(id))
+        return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
+      },
+      generate: createModelCalls(options.providers, circuits),
+      degraded: (part, run) => this.#degraded(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
+      systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: this.#degradation() }),
+      waitsOf,
+      announce: (run, rows) => {
+        this.#feed.announce(run.id, rows)
+        this.#runs.admit()
+      },
+      ended: run => this.#runs.ended(run),
+      startChild: async (parent, stage, id, workflow, input, { onParentClose, budget }) => {
+        const start = resolveStartOptions({ id, budget: budget as never }, { now: clock.now(), profiles, budget: undefined, source: sourceOf(workflow) })
+        const kept = { ...start.kept, cwd: parent.options.cwd, onParentClose }
+        const runId = await this.#runs.start(workflow, input, { ...start, kept }, { runId: parent.id, stage })
+        return this.#childHandle(runId, workflow.name)
+      },
+      closeChildren: run => this.#closeChildren(run),
+    }
+    this.#metrics = metrics
+    this.#registry = createRegistry(options.workflows, profiles)
+    this.#runs = new Runs({ store, epoch, registry: this.#registry, services: this.#services, ids: options.ids, places: options.runPlaces })
+    this.#feed = createJournalFeed(store, error => log.warn({ error: encodeError(error) }, 'a listener of journal events threw'))
+    this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId) })
+  }
+
+  /** Starts the tree and takes up what is unfinished. */
+  async begin(): Promise<void> {
+    await this.#supervisor.start()
+    if (!this.#options.recover) return
+    const { skipped } = await this.#runs.recover()
+    for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)
+  }
+
+  async start(workflow: Parameters<Runtime['start']>[0], input?: unknown, given: Parameters<Runtime['start']>[2] = {}): Promise<Run> {
+    this.#runs.ensureOpen()
+    if (!isWorkflow(workflow)) {
+      throw new OptionsError('start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine')
+    }
+    const { clock, profiles, budget } = this.#options
+    const start = resolveStartOptions(given, { now: clock.now(), profiles, budget, source: sourceOf(workflow) })
+    return this.#handle(await this.#runs.start(workflow, input, start), workflow.name)
+  }
+
+  async get(runId: string, workflow?: Parameters<Runtime['get']>[1]): Promise<Run> {
+    this.#runs.ensureOpen()
+    if (workflow) this.#registry.add(workflow)
+    const live = this.#runs.find(runId)
+    if (live) return this.#handle(runId, live.definition.name)
+    const row = await this.#options.store.readRun(runId)
+    if (!row) throw new RunNotFoundError(runId)
+    return this.#handle(runId, row.workflow)
+  }
+
+  async list(given: ListOptions = {}) {
+    const { items, nextCursor } = await this.#options.store.list(filterOf(given))
+    return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
+  }
+
+  recover() {
+    return this.#runs.recover()
+  }
+
+  async tree() {
+    return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
+  }
+
+  events() {
+    return this.#feed.followAll()
+  }
+
+  async metrics() {
+    return this.#metrics.export()
+  }
+
+  storeDescription() {
+    return this.#options.store.describe()
+  }
+
+  close(given: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(given.grace === undefined ? 0 : toMs(given.grace, 'close: grace'), new HoldfastError('runtime_closed', 'the runtime was closed; the run goes on when it is recovered'))
+    return this.#closing
+  }
+
+  async #close(graceMs: number, reason: unknown): Promise<void> {
+    const { pipeline, attempts, wheel, clock } = this.#services
+    this.#desk.stop()
+    attempts.shut()
+    if (graceMs > 0 && pipeline.failure === undefined) await attempts.idleWithin(graceMs, clock)
+    if (pipeline.failure === undefined) {
+      for (const run of this.#runs.all()) run.stopCleanly()
+      await pipeline.settled().catch(() => {})
+    }
+    this.#runs.close(pipeline.failure ?? reason)
+    this.#feed.close()
+    wheel.close()
+    await this.#supervisor.stop()
+    await this.#options.store.close()
+  }
+
+  #handle(id: string, workflow: string): Run {
+    return createRunHandle(id, workflow, { store: this.#options.store, runs: this.#runs, feed: this.#feed })
+  }
+
+  #childHandle(id: string, workflow: string) {
+    const handle = this.#handle(id, workflow)
+    return {
+      result: () => handle.result(),
+      signal: (name: string, payload?: unknown) => handle.signal(name, payload),
+      cancel: (reason?: string) => handle.cancel(reason),
+    }
+  }
+
+  #supervise(run: LiveRun, binding: ReturnType<typeof createBinding>): void {
+    const { inspect, log } = this.#options
+    const logic = logicOfRun(binding.logicOf(run.definition), { runId: run.id, workflow: run.definition.name }, run.savedSnapshot, scope => {
+      binding.attach(scope.system, run)
+      run.root = scope.self
+      if (run.scheduled) scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
+      if (!inspect) return
+      const tell = (event: { type: string; actorRef?: unknown }): void => {
+        try {
+          inspect(event)
+        } catch (error) {
+          log.warn({ error: encodeError(error) }, 'the inspect listener threw')
+        }
+      }
+      tell({ type: '@xstate.actor', actorRef: scope.self })
+      scope.system.inspect(tell)
+    })
+    this.#supervisor
+      .supervisor('runs')
+      .startChild({ id: run.id, restart: 'temporary', logic: () => logic })
+      .catch(error => run.broken(error))
+  }
+
+  #closeChildren(run: LiveRun): void {
+    for (const row of run.memory.ledger.values()) {
+      if (row.kind !== 'child') continue
+      const { id, onParentClose } = JSON.parse(row.data) as { id: string; onParentClose?: string }
+      if (onParentClose === 'abandon') continue
+      run.afterCommit(() => this.#runs.find(id)?.cancel(`its parent ${run.id} has ended`))
+    }
+  }
+
+  #degraded(component: string, reason: string): void {
+    if (this.#options.minimal) return
+    this.#supervisor.supervisor('monitors').child('degradation').send({ type: 'DEGRADED', component, reason, level: 'degraded', at: this.#options.clock.now() })
+  }
+
+  #degradation(): unknown {
+    return this.#options.minimal ? 'unknown' : (this.#supervisor.supervisor('monitors').child('degradation').getSnapshot() as { value: unknown }).value
+  }
+
+  /** A service failed: its actor ends, the failure escalates to the root, and the runtime lets go of everything. */
+  #serviceFailed(name: string, error: unknown): void {
+    this.#options.log.error({ error: encodeError(error) }, `the ${name} failed; what was not acknowledged is done again at the next start`)
+    this.#supervisor.supervisor('services').child(name).send({ type: 'FAILED', error })
+    this.#closing ??= this.#close(0, error)
+  }
+}

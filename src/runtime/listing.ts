@@ -1,0 +1,41 @@
+/** Options and rows of a list of runs. */
+import { z } from 'zod'
+import { parseOptions } from '../options.ts'
+import type { RunFilter, RunRow, RunStatus } from '../store/store.ts'
+import type { ListOptions, RunSummary } from './api.ts'
+
+const statuses = ['pending', 'running', 'waiting', 'paused', 'recovering', 'cancelling', 'completed', 'cancelled', 'failed', 'quarantined', 'budget_exceeded'] as const satisfies readonly RunStatus[]
+
+const schema = z.strictObject({
+  status: z.union([z.enum(statuses), z.array(z.enum(statuses))]).optional(),
+  workflow: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  text: z.string().optional(),
+  since: z.union([z.number(), z.date()]).optional(),
+  limit: z.int().min(1).max(1000).optional(),
+  cursor: z.string().optional(),
+})
+
+/** @throws OptionsError */
+export function filterOf(given: ListOptions): RunFilter {
+  const { status, since, ...rest } = parseOptions(schema, given, 'list')
+  return {
+    ...rest,
+    ...(status === undefined ? {} : { status: typeof status === 'string' ? [status] : status }),
+    ...(since === undefined ? {} : { since: Number(since) }),
+  }
+}
+
+export function summaryOf(row: RunRow): RunSummary {
+  return {
+    id: row.id,
+    workflow: row.workflow,
+    version: row.version,
+    status: row.status,
+    tags: row.tags,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    ...(row.endedAt === null ? {} : { endedAt: row.endedAt }),
+    ...(row.parent ? { parent: row.parent.runId } : {}),
+  }
+}

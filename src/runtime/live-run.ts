@@ -1,0 +1,516 @@
+/**
+ * A run that is in memory: its root actor, what it knows, and what it will write next. Every event reaches the run
+ * through `dispatch`; when that returns, all mailboxes are empty, so the tree of actors is at rest and is written once.
+ * What an event sets off in the world starts only after that write is durable.
+ */
+import type { AnyActorRef } from 'xstate'
+import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
+import { CancelledError, type EncodedError, encodeError, HoldfastError, SnapshotError, TimeoutError, ValidationError } from '../errors.ts'
+import { suggestion } from '../options.ts'
+import { isEnded, type JournalRow, type JsonText, type LedgerRow, type NewRun, type RunState, type RunStatus, type StoredRun } from '../store/store.ts'
+import { type JournalEventType, journalSchemaVersion } from '../telemetry/catalogue.ts'
+import type { WorkflowDefinition } from '../workflow/definition.ts'
+import { decodeResult, encodeJson, lazyResults } from '../workflow/results.ts'
+import type { Budget, DegradedPart, RunResult } from './api.ts'
+import type { CommitPipeline, Committable } from './commit-pipeline.ts'
+import { compensateStages } from './compensations.ts'
+import type { ItemPlace, LiveStage } from './live-stage.ts'
+import { createPendingWrite } from './pending-write.ts'
+import { emptyMemory, itemOf, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
+import { buildRunResult } from './run-result.ts'
+import type { RunServices } from './run-services.ts'
+import { RunTimers } from './run-timers.ts'
+import { RunWaits } from './run-waits.ts'
+import { ScheduledEvents } from './scheduled-events.ts'
+
+/** Why a run came to a bad end, kept until the flow has ended. */
+export interface RunFailure {
+  readonly status: 'failed' | 'quarantined' | 'budget_exceeded' | 'cancelled'
+  readonly error: EncodedError
+  readonly stage?: string | undefined
+  readonly attempt?: number | undefined
+}
+
+/** The start options of a run that outlive the call, as they are kept with it. */
+export interface KeptOptions {
+  readonly profile?: string | object | undefined
+  readonly budget?: Budget | undefined
+  readonly deadlineAt?: number | undefined
+  readonly priority?: number | undefined
+  readonly cwd: string
+  readonly onParentClose?: 'cancel' | 'abandon' | undefined
+}
+
+export interface Where {
+  readonly stage?: string | undefined
+  readonly attempt?: number | undefined
+  readonly incarnation?: number | undefined
+}
+
+interface InCommit {
+  readonly effects: (() => void)[]
+  readonly journal: readonly JournalRow[]
+}
+
+export class LiveRun implements Committable {
+  readonly id: string
+  readonly definition: WorkflowDefinition
+  readonly spec: NewRun
+  readonly options: KeptOptions
+  readonly input: unknown
+  readonly memory: RunMemory
+  readonly services: RunServices
+  readonly stages = new Map<AnyActorRef, LiveStage>()
+  readonly timers: RunTimers
+  readonly waits: RunWaits
+  /** Only a machine of the user's own schedules events by itself. */
+  readonly scheduled: ScheduledEvents | undefined
+  root: AnyActorRef | undefined
+  status: RunStatus
+  failure: RunFailure | undefined
+  /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
+  detached = false
+
+  #seq: number
+  #depth = 0
+  #touched = false
+  #snapshot: JsonText | null
+  #outcome: RunResult | undefined
+  #endedAt: number | null = null
+  #pending = createPendingWrite()
+  #atOnce: (() => void)[] = []
+  #afterCommit: (() => void)[] = []
+  #inCommit: InCommit | undefined
+  #endIsDurable = false
+  #waiters: { resolve: (result: RunResult) => void; reject: (error: unknown) => void }[] = []
+
+  constructor(id: string, definition: WorkflowDefinition, spec: NewRun, services: RunServices, stored?: StoredRun) {
+    this.id = id
+    this.definition = definition
+    this.spec = spec
+    this.services = services
+    this.options = JSON.parse(spec.options) as KeptOptions
+    this.input = JSON.parse(spec.input)
+    this.memory = stored ? recall(stored) : emptyMemory()
+    this.status = stored?.run.status ?? 'pending'
+    this.#seq = stored?.run.seq ?? 0
+    this.#snapshot = stored?.run.snapshot ?? null
+    this.timers = new RunTimers(this, stored?.timers ?? [])
+    this.waits = new RunWaits(this)
+    this.scheduled = definition.origin === 'machine' ? new ScheduledEvents(this, this.#snapshot !== null) : undefined
+  }
+
+  /** The pipeline that writes this run; it ends when the store fails. */
+  get pipeline(): CommitPipeline {
+    return this.services.pipeline
+  }
+
+  /** The snapshot to restore from, freshly parsed since restoring changes it; undefined before the first. */
+  get savedSnapshot(): unknown {
+    return this.#snapshot === null ? undefined : JSON.parse(this.#snapshot)
+  }
+
+  /** The actor of the workflow's own machine. */
+  get flow(): AnyActorRef | undefined {
+    return (this.root?.getSnapshot() as { children?: { flow?: AnyActorRef } } | undefined)?.children?.flow
+  }
+
+  get result(): RunResult | undefined {
+    return this.#outcome
+  }
+
+  /** Writes the run for the first time. The flow starts at once, or when a place is free. */
+  create(launch: boolean): void {
+    this.dispatch(() => {
+      this.#pending.create(this.spec)
+      this.journal('run.started', {
+        workflow: this.spec.workflow,
+        version: this.spec.version,
+        profile: this.options.profile ?? null,
+        ...(this.spec.parent ? { parent: this.spec.parent.runId } : {}),
+      })
+      if (this.options.deadlineAt !== undefined) this.timers.set('run:deadline', this.options.deadlineAt, { kind: 'deadline' })
+      if (launch) this.launch()
+    })
+  }
+
+  /** Starts the actors: afresh, or from the saved snapshot. */
+  launch(): void {
+    this.dispatch(() => this.services.supervise(this))
+  }
+
+  /** Goes on with a run that was restored from the store. */
+  revive(epoch: number): void {
+    this.dispatch(() => {
+      const { counters } = this.memory
+      counters.resumes++
+      if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
+      counters.stoppedCleanly = false
+      this.journal('run.recovered', { epoch, crashes: counters.crashes })
+      this.services.supervise(this)
+      this.scheduled?.restore()
+      this.timers.rearm()
+      if (counters.crashes >= mostCrashes) {
+        this.fail({
+          status: 'quarantined',
+          error: encodeError(
+            new HoldfastError('stage_failed', `the process died ${counters.crashes} times while this run was running, without progress in between`),
+          ),
+        })
+        return this.send({ type: 'QUARANTINE' })
+      }
+      this.send({ type: 'RECOVER' })
+    })
+  }
+
+  /** Carries out `work`, which may send events to the run's actors, and what follows from it at once; then asks for a commit. */
+  dispatch(work: () => void): void {
+    if (this.detached) return
+    this.#depth++
+    try {
+      work()
+      if (this.#depth === 1) this.#settle()
+    } finally {
+      this.#depth--
+    }
+    if (this.#depth === 0) this.services.pipeline.mark(this)
+  }
+
+  /** Something happened in the user's machine by itself: a promise, a timer, a callback of its own. */
+  touch(): void {
+    if (this.detached || this.#touched || this.#depth > 0 || isEnded(this.status)) return
+    this.#touched = true
+    this.services.ready.push(() => {
+      this.#touched = false
+      this.dispatch(() => {})
+    })
+  }
+
+  send(event: WorkflowMachineEvent): void {
+    this.root?.send(event)
+  }
+
+  /** Does `effect` in this dispatch, once the machines are at rest. */
+  atOnce(effect: () => void): void {
+    this.#atOnce.push(effect)
+  }
+
+  /** Does `effect` when all that happened until now is durable. */
+  afterCommit(effect: () => void): void {
+    this.#afterCommit.push(effect)
+  }
+
+  /** Resolves when all that happened until now is durable. */
+  durable(): Promise<void> {
+    if (this.services.pipeline.failure !== undefined) return Promise.reject(this.services.pipeline.failure)
+    return new Promise((resolve, reject) => {
+      if (this.detached) return reject(new CancelledError(`the runtime has let go of run ${this.id}`, { runId: this.id }))
+      this.afterCommit(resolve)
+      this.services.pipeline.mark(this)
+    })
+  }
+
+  journal(type: JournalEventType, data: object = {}, where: Where = {}): void {
+    this.journalText(type, JSON.stringify(data), where)
+  }
+
+  /** Writes a result, which is kept in the journal and nowhere else. */
+  journalResult(text: JsonText | undefined, where: Where): void {
+    this.journalText('stage.succeeded', resultData(text), where)
+  }
+
+  journalText(type: JournalEventType, data: JsonText, where: Where = {}): void {
+    const row: JournalRow = { seq: ++this.#seq, at: this.services.clock.now(), type, schemaVersion: journalSchemaVersion, data, ...where }
+    this.#pending.journal(row)
+    remember(this.memory, row)
+  }
+
+  ledger(stage: string, key: string): LedgerRow | undefined {
+    return this.memory.ledger.get(ledgerIdentity(stage, key))
+  }
+
+  putLedger(row: LedgerRow): void {
+    this.memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
+    this.#pending.ledger(row)
+  }
+
+  get pending(): ReturnType<typeof createPendingWrite> {
+    return this.#pending
+  }
+
+  resultsOf(names: Iterable<string>): Readonly<Record<string, unknown>> {
+    return lazyResults(this.memory.results, names)
+  }
+
+  /** Writes down that something of this run works less well, and tells the degradation actor. */
+  degrade(part: DegradedPart): void {
+    const { stage, ...data } = part
+    this.journal('degraded', data, stage === undefined ? {} : { stage })
+    this.noteDegraded(part)
+  }
+
+  /** Tells the degradation actor of what the journal already says. */
+  noteDegraded(part: DegradedPart): void {
+    this.services.degraded(part, this)
+  }
+
+  /** Remembers why the run fails; the first reason stays. */
+  fail(failure: RunFailure): void {
+    this.failure ??= failure
+  }
+
+  liveStage(name: string): LiveStage | undefined {
+    for (const stage of this.stages.values()) if (stage.name === name) return stage
+    return undefined
+  }
+
+  /** The actors of the run could not be started: its snapshot is not what its definition expects. */
+  broken(error: unknown): void {
+    if (this.detached || isEnded(this.status)) return
+    this.dispatch(() => {
+      this.fail({
+        status: 'quarantined',
+        error: encodeError(new SnapshotError(`run ${this.id} could not be restored from its snapshot`, { runId: this.id }, { cause: error })),
+      })
+      this.#finish('quarantined')
+    })
+  }
+
+  /** The process stops in order: its end is no crash of this run. */
+  stopCleanly(): void {
+    this.memory.counters.stoppedCleanly = true
+    this.pipeline.mark(this)
+  }
+
+  /** The next end of the run. */
+  nextResult(): Promise<RunResult> {
+    if (this.#outcome && this.#endIsDurable) return Promise.resolve(this.#outcome)
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  /** Lets go of the run: stops its functions and actors, writes nothing more. */
+  detach(reason: unknown): void {
+    if (this.detached) return
+    this.detached = true
+    this.timers.forget()
+    for (const stage of this.stages.values()) stage.abandon(reason)
+    this.stages.clear()
+    for (const { reject } of this.#waiters.splice(0)) reject(reason)
+  }
+
+  // What the operator may do. Each is one dispatch; the caller waits for `durable`.
+
+  cancel(reason: string | null): void {
+    this.dispatch(() => {
+      this.journal('run.cancelling', { reason })
+      this.fail({ status: 'cancelled', error: encodeError(new CancelledError(reason ?? 'cancelled', { runId: this.id })) })
+      if (this.root) this.send({ type: 'CANCEL', reason })
+      else this.#finish('cancelled')
+    })
+  }
+
+  pause(reason: string | null): void {
+    this.dispatch(() => {
+      if (this.status === 'paused') return
+      this.journal('run.paused', { reason })
+      this.send({ type: 'PAUSE', reason })
+    })
+  }
+
+  resume(): void {
+    this.dispatch(() => {
+      if (this.status !== 'paused') return
+      this.memory.counters.resumes++
+      this.journal('run.resumed')
+      this.send({ type: 'RESUME' })
+    })
+  }
+
+  // What the binding reports from the machines.
+
+  /** The flow has ended: its own machine's output or error is in `event`. */
+  conclude(event: { readonly output?: unknown; readonly error?: unknown }): void {
+    if (this.failure === undefined && event.error !== undefined) {
+      this.fail({ status: 'failed', error: encodeError(event.error) })
+    }
+    if (this.failure === undefined) {
+      try {
+        this.memory.results.set(outputKey, encodeJson(this.#computeOutput(event.output), `output of workflow '${this.definition.name}'`))
+        return this.send({ type: 'COMPLETE' })
+      } catch (error) {
+        this.fail({ status: 'failed', error: encodeError(error) })
+      }
+    }
+    const status = this.failure?.status
+    this.send({ type: status === 'quarantined' ? 'QUARANTINE' : status === 'budget_exceeded' ? 'EXHAUST_BUDGET' : 'FAIL' })
+  }
+
+  /** The deadline of the run has passed. */
+  passDeadline(): void {
+    this.journal('degraded', { reason: 'the deadline of the run has passed' })
+    this.fail({ status: 'failed', error: encodeError(new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id })) })
+    if (this.root) this.send({ type: 'FAIL' })
+    else this.#finish('failed')
+  }
+
+  /** @throws ValidationError when the workflow has no such signal or the payload is not of its form */
+  acceptedPayload(name: string, payload: unknown): JsonText {
+    const where = `signal '${name}' of workflow '${this.definition.name}'`
+    if (name.startsWith('xstate.')) throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
+    const schema = this.definition.signals[name]
+    if (!schema) this.#refuseUnknownSignal(name, where)
+    if (!schema) return encodeJson(payload ?? {}, where) as JsonText
+    const parsed = schema.safeParse(payload)
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0]
+      const path = issue?.path.map(String).join('.') ?? ''
+      throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { signal: name, path })
+    }
+    return encodeJson(parsed.data, where) ?? 'null'
+  }
+
+  // As a Committable.
+
+  takeWrite(): ReturnType<Committable['takeWrite']> {
+    if (this.detached) return undefined
+    const active = !isEnded(this.status)
+    if (active && this.root) this.#snapshot = JSON.stringify(this.root.getPersistedSnapshot())
+    if (!active) this.#snapshot = null
+    const { counters } = this.memory
+    const state: RunState = {
+      status: this.status,
+      snapshot: this.#snapshot,
+      seq: this.#seq,
+      updatedAt: this.services.clock.now(),
+      endedAt: this.#endedAt,
+      counters: JSON.stringify(counters),
+      outcome: this.#outcome && !active ? JSON.stringify(this.#outcome) : null,
+    }
+    const { write, journal } = this.#pending.take(this.id, state)
+    this.#inCommit = { effects: this.#afterCommit, journal }
+    this.#afterCommit = []
+    return write
+  }
+
+  committed(): void {
+    const { effects, journal } = this.#inCommit as InCommit
+    this.#inCommit = undefined
+    if (journal.length > 0) this.services.announce(this, journal)
+    for (const effect of effects) this.services.ready.push(effect)
+    if (isEnded(this.status) && this.#outcome) {
+      const outcome = this.#outcome
+      this.#endIsDurable = true
+      for (const { resolve } of this.#waiters.splice(0)) resolve(outcome)
+      this.services.ended(this)
+    }
+  }
+
+  /** What invoked a stage of a machine of one's own gave as its input. */
+  stageInput(name: string): unknown {
+    return this.memory.stageInputs.get(name)
+  }
+
+  itemPlace(name: string): ItemPlace | undefined {
+    return itemOf(this.memory, name)
+  }
+
+  /** Why a stage that was stopped by its machine had to stop. */
+  stopReason(stage: string): CancelledError {
+    const why = this.failure?.status === 'cancelled' ? 'the run was cancelled' : this.failure ? 'another stage failed' : 'its machine has gone on'
+    return new CancelledError(`stage '${stage}' was stopped: ${why}`, { runId: this.id, stage })
+  }
+
+  /** Stops every function that is running; their machines stay where they are. */
+  suspendStages(): void {
+    for (const stage of this.stages.values()) stage.abandon(new CancelledError(`run ${this.id} was paused`, { runId: this.id, stage: stage.name }))
+  }
+
+  /** Lets every stage go on where it was, and what came meanwhile follow. */
+  resumeStages(): void {
+    for (const stage of [...this.stages.values()]) stage.ref.send({ type: 'RECOVERED' })
+    this.send({ type: 'RECOVERED' })
+    this.status = 'running'
+    this.timers.release()
+    this.waits.deliver()
+  }
+
+  /** Runs the compensations of the stages that had succeeded, then lets the cancellation end. */
+  compensate(): void {
+    this.afterCommit(() => {
+      compensateStages(this).then(
+        () => this.services.ready.push(() => this.dispatch(() => this.send({ type: 'COMPENSATED' }))),
+        error => this.services.log.error({ runId: this.id, error: encodeError(error) }, `the compensations of run ${this.id} could not be carried out`),
+      )
+    })
+  }
+
+  // What follows from a dispatch.
+
+  #settle(): void {
+    for (;;) {
+      for (let effect = this.#atOnce.shift(); effect; effect = this.#atOnce.shift()) effect()
+      this.scheduled?.mirror()
+      this.#followStatus()
+      if (this.#atOnce.length === 0) return
+    }
+  }
+
+  #followStatus(): void {
+    if (!this.root || isEnded(this.status)) return
+    const snapshot = this.root.getSnapshot() as { status: string; value: unknown; error?: unknown }
+    if (snapshot.status === 'error') {
+      return this.broken(snapshot.error)
+    }
+    const status = statusOf(snapshot.value)
+    if (isEnded(status)) return this.#finish(status)
+    this.status = status
+    if (status !== 'running' && status !== 'waiting') return
+    const waits = this.services.waitsOf(this)
+    if ((waits !== undefined) === (status === 'waiting')) return
+    this.status = waits === undefined ? 'running' : 'waiting'
+    this.journal(waits === undefined ? 'run.active' : 'run.waiting', waits === undefined ? {} : { for: waits })
+    this.send({ type: waits === undefined ? 'WAIT_ENDED' : 'WAIT_BEGUN' })
+  }
+
+  #finish(status: RunStatus): void {
+    this.status = status
+    this.#endedAt = this.services.clock.now()
+    for (const stage of this.stages.values()) stage.abandon(new CancelledError(`run ${this.id} has ended`, { runId: this.id }))
+    this.stages.clear()
+    this.timers.clearAll()
+    const failure = status === 'completed' ? undefined : this.failure
+    this.journal(`run.${status}` as JournalEventType, failure ? { error: failure.error, ...(failure.stage ? { stage: failure.stage } : {}) } : {}, {})
+    this.#outcome = buildRunResult(this, status, decodeResult(this.memory.results.get(outputKey)), this.#endedAt)
+    this.services.closeChildren(this)
+  }
+
+  #computeOutput(machineOutput: unknown): unknown {
+    const { definition } = this
+    const facts = { input: this.input, results: this.resultsOf(definition.stages.keys()) }
+    if (definition.output) return definition.output(facts)
+    if (definition.origin === 'machine') return machineOutput
+    const last = [...definition.stages.keys()].at(-1)
+    return last === undefined ? undefined : facts.results[last]
+  }
+
+  #refuseUnknownSignal(name: string, where: string): void {
+    const known =
+      this.definition.origin === 'machine'
+        ? this.definition.machine.events.filter((event: string) => !event.startsWith('xstate.'))
+        : Object.keys(this.definition.signals)
+    if (known.includes(name) || known.some((event: string) => event === '*' || (event.endsWith('.*') && name.startsWith(event.slice(0, -1))))) return
+    throw new ValidationError(`${where}: there is no such signal${suggestion(name, known) || '; it declares none'}`, { signal: name })
+  }
+}
+
+/** Where the run's output is kept among the results; no stage can have this name. */
+const outputKey = '(output)'
+
+/** A run whose process has died so often without progress is set aside: it may be what kills it. */
+const mostCrashes = 10
+
+function statusOf(value: unknown): RunStatus {
+  if (typeof value === 'object' && value !== null) return (value as { open: RunStatus }).open
+  if (value === 'concluding') return 'running'
+  return (value === 'budgetExceeded' ? 'budget_exceeded' : value) as RunStatus
+}

@@ -1,0 +1,345 @@
+/**
+ * A stage or an item that is alive: it carries out what its machine asks for (attempts, preflight, remedies, fallback,
+ * delays), and turns what came of it into events for the machine. It decides nothing.
+ */
+import type { AnyActorRef } from 'xstate'
+import type { StageFailure, StageMachineContext, StageMachineEvent, StageOutcome, StagePolicy } from '../../machines/stage.machine.ts'
+import { BudgetExceededError, CancelledError, decodeError, type EncodedError, encodeError, HoldfastError, StageError, ValidationError } from '../errors.ts'
+import type { ResolvedProfile } from '../resilience/profiles.ts'
+import type { JsonText } from '../store/store.ts'
+import { backoffDelayMs } from '../time/backoff.ts'
+import type { StageDefinition } from '../workflow/definition.ts'
+import { decodeResult, encodeJson } from '../workflow/results.ts'
+import { Attempt } from './attempt.ts'
+import { restartBudgetLeft } from './budget.ts'
+import { describeFailure, withoutStacks } from './failure.ts'
+import type { LiveRun, Where } from './live-run.ts'
+import type { OpenMap } from './run-memory.ts'
+import { createStageContext } from './stage-tools.ts'
+
+/** Which item of a map this is. */
+export interface ItemPlace {
+  readonly map: OpenMap
+  readonly index: number
+}
+
+export class LiveStage {
+  readonly run: LiveRun
+  readonly ref: AnyActorRef
+  readonly definition: StageDefinition
+  /** The stage's name, of an item `name[key]`, of a second start of an invoke id `name#2`. */
+  readonly name: string
+  readonly item: ItemPlace | undefined
+  readonly profile: ResolvedProfile
+  readonly policy: StagePolicy
+  /** What the stage is given as input: the run's, or of a machine of one's own what was invoked with. */
+  readonly input: unknown
+  attempt: Attempt | undefined
+
+  #result: JsonText | undefined
+  #work: AbortController | undefined
+
+  constructor(run: LiveRun, ref: AnyActorRef, definition: StageDefinition, name: string, item: ItemPlace | undefined, input: unknown) {
+    this.run = run
+    this.ref = ref
+    this.definition = definition
+    this.name = name
+    this.item = item
+    this.input = input
+    this.profile = run.services.profileOf(run, definition)
+    this.policy = policyOf(definition, this.profile)
+  }
+
+  get timeoutMs(): number {
+    return this.definition.timeoutMs ?? this.profile.timeout.stageMs
+  }
+
+  get warnAfterMs(): number | undefined {
+    return this.definition.warnAfterMs
+  }
+
+  where(attempt: { number: number; incarnation: number } | undefined = this.attempt): Where {
+    return attempt ? { stage: this.name, attempt: attempt.number, incarnation: attempt.incarnation } : { stage: this.name }
+  }
+
+  // What the machine asks for.
+
+  startAttempt(context: StageMachineContext): void {
+    const { run } = this
+    this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
+    const attempt = new Attempt(this, context.attempt, context.incarnation)
+    this.attempt = attempt
+    run.memory.counters.attempts++
+    run.journal('stage.attempted', {}, this.where(attempt))
+    run.afterCommit(() => {
+      run.services.attempts.acquire(() => {
+        if (attempt.over || run.detached) return run.services.attempts.release()
+        attempt.entered = true
+        attempt.begin(execute)
+      })
+    })
+  }
+
+  runPreflight(): void {
+    const { run } = this
+    const { signal } = this.#startWork()
+    run.afterCommit(() => {
+      run.services.preflight(run.options.cwd, signal).then(
+        report =>
+          this.#conclude(signal, () => {
+            run.journal(report.healthy ? 'preflight.passed' : 'preflight.failed', { monitors: report.monitors }, { stage: this.name })
+            for (const monitor of report.monitors.filter(found => !found.healthy && !found.critical)) {
+              run.degrade({ stage: this.name, component: monitor.name, reason: monitor.message })
+            }
+            if (report.healthy) return { type: 'PREFLIGHT_PASSED' }
+            const faults = report.monitors.filter(found => !found.healthy && found.critical).map(found => `${found.name}: ${found.message}`)
+            return { type: 'PREFLIGHT_FAILED', ...this.#failed(new StageError(`the preflight of stage '${this.name}' failed: ${faults.join('; ')}`)) }
+          }),
+        error => this.#conclude(signal, () => ({ type: 'PREFLIGHT_FAILED', ...this.#failed(error) })),
+      )
+    })
+  }
+
+  applyRemedy(context: StageMachineContext): void {
+    const { run } = this
+    const { signal } = this.#startWork()
+    const name = context.policy.remedies[context.remediesTried] as string
+    run.journal('remedy.decided', { remedy: name }, { stage: this.name })
+    run.afterCommit(() => {
+      const remedy = run.services.remedies[name]
+      const applied = remedy
+        ? call(() => remedy({ runId: run.id, stage: this.name, error: errorOf(context.failure), signal }))
+        : Promise.reject(new HoldfastError('invalid_options', `there is no remedy '${name}'; give it to createRuntime({ remedies })`))
+      applied.then(
+        () =>
+          this.#conclude(signal, () => {
+            run.journal('remedy.applied', { remedy: name }, { stage: this.name })
+            return { type: 'REMEDY_APPLIED' }
+          }),
+        error =>
+          this.#conclude(signal, () => {
+            run.journal('remedy.failed', { remedy: name, error: encodeError(error) }, { stage: this.name })
+            return { type: 'REMEDY_FAILED', ...this.#failed(error) }
+          }),
+      )
+    })
+  }
+
+  runFallback(context: StageMachineContext): void {
+    const { run, definition } = this
+    const { signal } = this.#startWork()
+    run.afterCommit(() => {
+      call(() =>
+        definition.fallback?.({
+          input: this.input,
+          results: run.resultsOf(definition.ancestors),
+          error: errorOf(context.failure),
+          ...(this.item ? { item: this.itemValue() } : {}),
+          signal,
+        }),
+      ).then(
+        value =>
+          this.#conclude(signal, () => {
+            try {
+              this.#result = encodeJson(value, `fallback of stage '${this.name}'`)
+            } catch (error) {
+              return { type: 'FALLBACK_FAILED', failure: describeFailure(error) }
+            }
+            return { type: 'FALLBACK_SUCCEEDED', output: decodeResult(this.#result) }
+          }),
+        error => this.#conclude(signal, () => ({ type: 'FALLBACK_FAILED', failure: describeFailure(error) })),
+      )
+    })
+  }
+
+  setDelay(context: StageMachineContext): void {
+    this.run.timers.set(`delay:${this.name}`, context.dueAt ?? 0, { kind: 'delay', stage: this.name })
+  }
+
+  passDelay(): void {
+    this.ref.send({ type: 'DELAY_PASSED' })
+  }
+
+  /** Writes down which rule decided, with its counters and what else there was. */
+  explainDecision(rule: string, context: StageMachineContext): void {
+    const { run, policy } = this
+    if (rule === 'remedy') return
+    if (rule === 'restart') run.memory.counters.restarts++
+    const counters = {
+      attempt: context.attempt,
+      retries: context.retries,
+      maxRetries: policy.maxRetries,
+      restarts: context.restartTimes.length,
+      intensity: policy.intensity,
+      periodMs: policy.periodMs,
+    }
+    const alternatives = [
+      ...(rule === 'retry' && policy.restart === 'transient' ? ['restart'] : []),
+      ...(['retry', 'restart'].includes(rule) && policy.fallback ? ['fallback'] : []),
+      ...(['retry', 'restart', 'fallback'].includes(rule) && policy.optional ? ['degrade'] : []),
+      ...(['retry', 'restart', 'fallback', 'degrade'].includes(rule) ? [policy.onExhausted] : []),
+    ]
+    const delayMs = context.dueAt === null ? undefined : context.dueAt - run.services.clock.now()
+    run.journal(
+      `${rule}.decided` as 'retry.decided',
+      { rule, counters, kind: context.failure?.kind ?? null, ...(delayMs === undefined ? {} : { delayMs }), alternatives },
+      { stage: this.name },
+    )
+  }
+
+  // What came of an attempt.
+
+  /** The function has ended, or its time is up; `abort` says why a function that still runs is to stop. */
+  settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void {
+    const { run } = this
+    if (this.attempt !== attempt || attempt.over || run.detached) return
+    run.dispatch(() => {
+      if (abort === undefined) attempt.finish()
+      else attempt.end(abort)
+      run.services.attempts.release()
+      this.attempt = undefined
+      if (!('thrown' in outcome)) {
+        try {
+          this.#result = this.#checkedResult(outcome.value)
+          run.memory.counters.crashes = 0
+          this.ref.send({ type: 'ATTEMPT_SUCCEEDED', ...(run.definition.origin === 'machine' ? { output: decodeResult(this.#result) } : {}) })
+          return
+        } catch (error) {
+          return this.#failAttempt(attempt, error)
+        }
+      }
+      this.#failAttempt(attempt, outcome.thrown)
+    })
+  }
+
+  /** The machine came to an end: writes it down. Returns the error that the actor ends with, if it failed. */
+  ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined {
+    const { run } = this
+    run.stages.delete(this.ref)
+    const where = this.where()
+    const error = failure?.error as EncodedError | undefined
+    if (outcome === 'succeeded') run.journalResult(this.#result, where)
+    else if (outcome === 'fell_back') {
+      run.journalText('stage.fell_back', fellBackData(this.#result, error), where)
+      run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage fell back' })
+    } else if (outcome === 'skipped') run.journal('stage.skipped', {}, where)
+    else if (outcome === 'degraded') {
+      run.journal('stage.degraded', { error }, where)
+      run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage was lost' })
+    } else {
+      run.journal('stage.failed', { error }, where)
+      const status = outcome === 'quarantined' ? 'quarantined' : outcome === 'out_of_budget' ? 'budget_exceeded' : 'failed'
+      const encoded =
+        outcome === 'out_of_budget' && failure?.type !== 'budget'
+          ? encodeError(new BudgetExceededError(`stage '${this.name}' would be restarted, and the budget allows no more restarts`, { currency: 'restarts' }))
+          : (error ?? { name: 'StageError', message: `stage '${this.name}' failed` })
+      if (run.definition.origin === 'built' || status !== 'failed') run.fail({ status, error: encoded, stage: this.name })
+      return decodeError(encoded)
+    }
+    return undefined
+  }
+
+  /** The value of this output for the machine of one's own that invoked the stage. */
+  get output(): unknown {
+    return decodeResult(this.#result)
+  }
+
+  itemValue(): unknown {
+    return this.item ? JSON.parse(this.item.map.items[this.item.index] as JsonText) : undefined
+  }
+
+  /** Stops what is under way, without a word to the machine: the run pauses, ends or leaves memory. */
+  abandon(reason: unknown): void {
+    this.#endAttempt(reason)
+    this.#work?.abort(reason)
+    this.#work = undefined
+  }
+
+  #endAttempt(reason: unknown): void {
+    const { attempt } = this
+    this.attempt = undefined
+    if (!attempt || attempt.over) return
+    attempt.end(reason)
+    if (attempt.entered) this.run.services.attempts.release()
+  }
+
+  #startWork(): { signal: AbortSignal } {
+    this.#work?.abort()
+    this.#work = new AbortController()
+    return { signal: this.#work.signal }
+  }
+
+  /** Sends what came of some work to the machine, unless the stage has gone on without it. */
+  #conclude(signal: AbortSignal, event: () => StageMachineEvent): void {
+    if (signal.aborted) return
+    this.run.services.ready.push(() => {
+      if (!signal.aborted) this.run.dispatch(() => this.ref.send(event()))
+    })
+  }
+
+  #failAttempt(attempt: Attempt, thrown: unknown): void {
+    const { run } = this
+    const failed = this.#failed(thrown)
+    const { failure } = failed
+    run.memory.counters.failedAttempts++
+    run.journal('attempt.failed', { error: encodeError(thrown), kind: failure.kind, type: failure.type }, this.where(attempt))
+    run.services.log.info(
+      { runId: run.id, stage: this.name, attempt: attempt.number, kind: failure.kind },
+      `attempt ${attempt.number} of stage '${this.name}' failed: ${failure.error.message}`,
+    )
+    this.ref.send({ type: 'ATTEMPT_FAILED', ...failed })
+  }
+
+  #failed(thrown: unknown): { failure: StageFailure; at: number; delayMs: number; restartBudgetLeft: boolean } {
+    const { clock, random } = this.run.services
+    const context = (this.ref.getSnapshot() as { context: StageMachineContext }).context
+    const tries = context.retries + context.restartTimes.length
+    return {
+      failure: describeFailure(thrown),
+      at: clock.now(),
+      delayMs: backoffDelayMs(this.profile.retry.backoff, tries, random()),
+      restartBudgetLeft: restartBudgetLeft(this.run),
+    }
+  }
+
+  #checkedResult(value: unknown): JsonText | undefined {
+    const where = `result of stage '${this.name}'`
+    if (!this.definition.output) return encodeJson(value, where)
+    const parsed = this.definition.output.safeParse(value)
+    if (parsed.success) return encodeJson(parsed.data, where)
+    const issue = parsed.error.issues[0]
+    const path = issue?.path.map(String).join('.') ?? ''
+    throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { stage: this.name, path })
+  }
+}
+
+function execute(attempt: Attempt): unknown {
+  return attempt.stage.definition.run(createStageContext(attempt))
+}
+
+function policyOf(definition: StageDefinition, profile: ResolvedProfile): StagePolicy {
+  return {
+    maxRetries: profile.retry.max,
+    retryOn: [...profile.retry.on],
+    remedies: [...definition.remedies],
+    restart: definition.restart,
+    intensity: profile.restart.intensity,
+    periodMs: profile.restart.periodMs,
+    onExhausted: profile.restart.onExhausted,
+    fallback: definition.fallback !== undefined,
+    optional: definition.optional,
+    preflight: definition.preflight,
+  }
+}
+
+function fellBackData(result: JsonText | undefined, error: EncodedError | undefined): JsonText {
+  const rest = `"error":${JSON.stringify(error ? withoutStacks(error) : null)}`
+  return result === undefined ? `{${rest}}` : `{"result":${result},${rest}}`
+}
+
+const errorOf = (failure: StageFailure | null): Error =>
+  failure ? decodeError(failure.error as EncodedError) : new StageError('the stage failed')
+
+async function call(work: () => unknown): Promise<unknown> {
+  return work()
+}

@@ -1,0 +1,58 @@
+/** The workflows that a runtime knows, by name and version. */
+import { SnapshotError } from '../errors.ts'
+import { type KnownProfiles, resolveProfile } from '../resilience/profiles.ts'
+import type { RunRow } from '../store/store.ts'
+import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
+
+export interface Registry {
+  /** True if it was not known before. @throws OptionsError when it names a profile or a task that nobody knows */
+  add(workflow: AnyWorkflow): boolean
+  /** The definition that a stored run goes on with. @throws SnapshotError `workflow_unknown workflow_changed` */
+  definitionFor(run: RunRow): WorkflowDefinition
+}
+
+export function createRegistry(workflows: readonly AnyWorkflow[], profiles: KnownProfiles): Registry {
+  const byName = new Map<string, WorkflowDefinition[]>()
+
+  const add = (workflow: AnyWorkflow): boolean => {
+    const definition = definitionOf(workflow)
+    checkNames(definition, profiles)
+    const known = byName.get(definition.name) ?? []
+    if (known.some(other => other.hash === definition.hash)) {
+      // The same definition, given again: its functions may be of a newer load of the file.
+      byName.set(definition.name, [definition, ...known.filter(other => other.hash !== definition.hash)])
+      return false
+    }
+    byName.set(definition.name, [definition, ...known])
+    return true
+  }
+
+  for (const workflow of workflows) add(workflow)
+
+  return {
+    add,
+    definitionFor(run) {
+      const known = byName.get(run.workflow) ?? []
+      const same = known.find(definition => definition.hash === run.definitionHash)
+      if (same) return same
+      const latest = known[0]
+      if (!latest) {
+        throw new SnapshotError(
+          `run ${run.id} is of workflow '${run.workflow}', which this runtime was not given; add it to createRuntime({ workflows })`,
+          { code: 'workflow_unknown', runId: run.id, workflow: run.workflow },
+        )
+      }
+      if (latest.migrate) return latest
+      throw new SnapshotError(
+        `run ${run.id} was begun with another definition of workflow '${run.workflow}' (version ${run.version}, ${run.definitionHash}; known is version ${latest.version}, ${latest.hash}); give that definition too, or a \`migrate\` function`,
+        { code: 'workflow_changed', runId: run.id, workflow: run.workflow },
+      )
+    },
+  }
+}
+
+/** Names are checked before anything is started, not when the stage that has them is reached. */
+function checkNames(definition: WorkflowDefinition, profiles: KnownProfiles): void {
+  resolveProfile({ workflow: definition }, profiles)
+  for (const stage of definition.stages.values()) resolveProfile({ stage, workflow: definition }, profiles)
+}

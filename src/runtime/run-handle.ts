@@ -1,0 +1,87 @@
+/** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
+import { HoldfastError, RunNotFoundError } from '../errors.ts'
+import { isEnded, type RunStatus, type Store } from '../store/store.ts'
+import type { JournalEvent } from '../telemetry/catalogue.ts'
+import type { EventsOptions, Run, RunResult, Subscription } from './api.ts'
+import type { JournalFeed } from './journal-feed.ts'
+import type { LiveRun } from './live-run.ts'
+import type { Runs } from './runs.ts'
+
+export interface HandleParts {
+  readonly store: Store
+  readonly runs: Runs
+  readonly feed: JournalFeed
+}
+
+export function createRunHandle(id: string, workflow: string, parts: HandleParts): Run {
+  return new RunHandle(id, workflow, parts)
+}
+
+class RunHandle implements Run {
+  readonly id: string
+  readonly workflow: string
+  readonly #parts: HandleParts
+
+  constructor(id: string, workflow: string, parts: HandleParts) {
+    this.id = id
+    this.workflow = workflow
+    this.#parts = parts
+  }
+
+  async status(): Promise<RunStatus> {
+    const live = this.#parts.runs.find(this.id)
+    if (live) return live.status
+    const row = await this.#parts.store.readRun(this.id)
+    if (!row) throw new RunNotFoundError(this.id)
+    return row.status
+  }
+
+  result(): Promise<RunResult> {
+    return this.#parts.runs.nextEnd(this.id)
+  }
+
+  async cancel(reason?: string): Promise<void> {
+    await this.#command(run => run.cancel(reason ?? null), 'cancelled')
+  }
+
+  async pause(reason?: string): Promise<void> {
+    await this.#command(run => run.pause(reason ?? null))
+  }
+
+  async resume(): Promise<void> {
+    await this.#command(run => run.resume())
+  }
+
+  async signal(name: string, payload?: unknown): Promise<void> {
+    await this.#command(run => run.waits.accept(name, run.acceptedPayload(name, payload)))
+  }
+
+  subscribe(listener: (event: JournalEvent) => void): Subscription {
+    return this.#parts.feed.subscribe(this.id, listener)
+  }
+
+  events(options: EventsOptions = {}): AsyncIterable<JournalEvent> {
+    return this.#parts.feed.follow(this.id, options.from ?? 1, async () => isEnded(await this.status()) && !this.#parts.runs.find(this.id))
+  }
+
+  /** Carries the command out on the live run, taking it up from the store first; resolves when it is durable. */
+  async #command(work: (run: LiveRun) => void, alreadyThere?: RunStatus): Promise<void> {
+    const { runs, store } = this.#parts
+    const live = runs.find(this.id)
+    if (!live) {
+      const row = await store.readRun(this.id)
+      if (!row) throw new RunNotFoundError(this.id)
+      if (row.status === alreadyThere) return
+      if (isEnded(row.status)) {
+        throw new HoldfastError('run_not_open', `run ${this.id} has ended as ${row.status}, so this does not apply to it`, { runId: this.id, status: row.status })
+      }
+    }
+    const run = live ?? (await runs.adopt(this.id))
+    if (isEnded(run.status)) {
+      if (run.status === alreadyThere) return run.durable()
+      throw new HoldfastError('run_not_open', `run ${this.id} has ended as ${run.status}, so this does not apply to it`, { runId: this.id, status: run.status })
+    }
+    work(run)
+    await run.durable()
+  }
+}

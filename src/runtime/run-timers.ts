@@ -1,0 +1,113 @@
+/**
+ * The durable timers of one run. A timer is a row in the store and an entry in the wheel; setting and clearing it is
+ * part of the commit of what caused it, so a restored run has exactly the timers that its snapshot expects, with their
+ * absolute due times. While a run is paused, what comes due is held and follows when it is resumed.
+ */
+import type { TimerRow } from '../store/store.ts'
+import type { LiveRun } from './live-run.ts'
+import type { WheelTimer } from './timer-wheel.ts'
+
+/** What is to happen when a timer is due. */
+export type TimerPurpose =
+  | { readonly kind: 'deadline' }
+  /** The backoff of a stage is over. */
+  | { readonly kind: 'delay'; readonly stage: string }
+  /** A `sleep` of a stage is over. */
+  | { readonly kind: 'sleep'; readonly stage: string; readonly key: string }
+  /** A `waitFor` of a stage has waited long enough. */
+  | { readonly kind: 'wait'; readonly stage: string; readonly key: string }
+  /** `after` or a delayed event of a user's machine; kept only to be scheduled again in XState after a restart. */
+  | { readonly kind: 'scheduled'; readonly path: readonly string[]; readonly target: readonly string[]; readonly id: string; readonly event: unknown }
+
+export class RunTimers {
+  readonly #run: LiveRun
+  readonly #rows: Map<string, TimerRow>
+  readonly #wheelTimers = new Map<string, WheelTimer>()
+  readonly #held = new Set<string>()
+
+  constructor(run: LiveRun, rows: readonly TimerRow[]) {
+    this.#run = run
+    this.#rows = new Map(rows.map(row => [row.key, row]))
+  }
+
+  set(key: string, dueAt: number, purpose: TimerPurpose): void {
+    const row: TimerRow = { key, dueAt, data: JSON.stringify(purpose) }
+    this.#rows.set(key, row)
+    this.#run.pending.setTimer(row)
+    if (purpose.kind !== 'scheduled') this.#arm(row)
+  }
+
+  clear(key: string): void {
+    if (!this.#rows.delete(key)) return
+    this.#run.pending.clearTimer(key)
+    this.#disarm(key)
+    this.#held.delete(key)
+  }
+
+  has(key: string): boolean {
+    return this.#rows.has(key)
+  }
+
+  /** The timers of one kind, with when they are due. */
+  ofKind<TKind extends TimerPurpose['kind']>(
+    kind: TKind,
+  ): { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> }[] {
+    return [...this.#rows.values()]
+      .map(row => ({ key: row.key, dueAt: row.dueAt, purpose: JSON.parse(row.data) as TimerPurpose }))
+      .filter((timer): timer is { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> } => timer.purpose.kind === kind)
+  }
+
+  /** Arms what the store had: what is overdue comes due at once. */
+  rearm(): void {
+    for (const row of this.#rows.values()) {
+      if ((JSON.parse(row.data) as TimerPurpose).kind !== 'scheduled') this.#arm(row)
+    }
+  }
+
+  /** Lets what came due during a pause follow. */
+  release(): void {
+    for (const key of [...this.#held]) {
+      const row = this.#rows.get(key)
+      if (row) this.#come(row)
+    }
+    this.#held.clear()
+  }
+
+  clearAll(): void {
+    for (const key of [...this.#rows.keys()]) this.clear(key)
+  }
+
+  /** Disarms all; the rows in the store stay. */
+  forget(): void {
+    for (const key of [...this.#wheelTimers.keys()]) this.#disarm(key)
+  }
+
+  #arm(row: TimerRow): void {
+    this.#disarm(row.key)
+    const due = (): void => this.#run.dispatch(() => this.#come(row))
+    this.#wheelTimers.set(row.key, this.#run.services.wheel.set(row.dueAt, due))
+  }
+
+  #disarm(key: string): void {
+    const timer = this.#wheelTimers.get(key)
+    if (!timer) return
+    this.#wheelTimers.delete(key)
+    this.#run.services.wheel.cancel(timer)
+  }
+
+  #come(row: TimerRow): void {
+    if (this.#rows.get(row.key) !== row) return
+    const purpose = JSON.parse(row.data) as TimerPurpose
+    if (this.#run.status === 'paused' && purpose.kind !== 'deadline') {
+      this.#held.add(row.key)
+      return
+    }
+    this.clear(row.key)
+    if (purpose.kind === 'deadline') return this.#run.passDeadline()
+    if (purpose.kind === 'scheduled') return
+    const stage = this.#run.liveStage(purpose.stage)
+    if (purpose.kind === 'delay') return stage?.passDelay()
+    if (purpose.kind === 'sleep') return this.#run.waits.endSleep(purpose.stage, purpose.key)
+    this.#run.waits.endWait(purpose.stage, purpose.key)
+  }
+}

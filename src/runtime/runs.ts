@@ -1,0 +1,256 @@
+/**
+ * The runs that are in memory: started here, or taken up from the store. A run that finds no place waits as `pending`.
+ * One id is one run: who starts it again gets the same, and who starts another under it is refused.
+ */
+import { HoldfastError, RunConflictError, RunNotFoundError, ValidationError } from '../errors.ts'
+import { describeIssue } from '../options.ts'
+import { isEnded, type NewRun, type RunRow, type Store, type StoredRun } from '../store/store.ts'
+import type { Ids } from '../time/ids.ts'
+import { definitionOf, type AnyWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
+import { encodeJson } from '../workflow/results.ts'
+import type { RecoveryReport, RunResult } from './api.ts'
+import { LiveRun } from './live-run.ts'
+import type { Registry } from './registry.ts'
+import { rememberedTypes } from './run-memory.ts'
+import type { RunServices } from './run-services.ts'
+import type { ResolvedStart } from './runtime-options.ts'
+
+export interface RunsOptions {
+  readonly store: Store
+  readonly epoch: number
+  readonly registry: Registry
+  readonly services: RunServices
+  readonly ids: Ids
+  /** Runs that may work at once. */
+  readonly places: number
+}
+
+interface Waiter {
+  readonly resolve: (result: RunResult) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** Runs that are loaded from the store at once during recovery. */
+const recoveryPage = 500
+
+export class Runs {
+  readonly #options: RunsOptions
+  readonly #live = new Map<string, LiveRun>()
+  readonly #starting = new Map<string, Promise<void>>()
+  /** Those that wait for a place, higher priority first. */
+  readonly #queue: LiveRun[] = []
+  /** Who waits for the end of a run that is not in memory. */
+  readonly #waiters = new Map<string, Waiter[]>()
+  #closedBy: unknown
+
+  constructor(options: RunsOptions) {
+    this.#options = options
+  }
+
+  find(runId: string): LiveRun | undefined {
+    return this.#live.get(runId)
+  }
+
+  all(): Iterable<LiveRun> {
+    return this.#live.values()
+  }
+
+  /** Starts the run, or finds the one of that id; the start is durable when this resolves. */
+  async start(workflow: AnyWorkflow, input: unknown, start: ResolvedStart, parent?: NewRun['parent']): Promise<string> {
+    this.ensureOpen()
+    const { services, registry, ids } = this.#options
+    const definition = definitionOf(workflow)
+    if (registry.add(workflow) && parent === undefined) {
+      services.log.warn({ workflow: definition.name }, `workflow '${definition.name}' was not among createRuntime({ workflows }), so a recovery will not find its runs; add it there`)
+    }
+    const text = checkedInput(definition, input)
+    const id = start.id ?? ids.run(definition.name)
+    const spec: NewRun = {
+      workflow: definition.name,
+      version: definition.version,
+      definitionHash: definition.hash,
+      source: start.source,
+      input: text,
+      options: JSON.stringify(start.kept),
+      tags: start.tags,
+      createdAt: services.clock.now(),
+      parent,
+    }
+    if (start.id !== undefined) {
+      await this.#starting.get(id)
+      const known = this.#live.get(id)?.spec ?? (await this.#options.store.readRun(id))
+      if (known) return this.#sameRun(id, known, spec)
+      const begun = this.#starting.get(id)
+      if (begun) {
+        await begun
+        return this.start(workflow, input, start, parent)
+      }
+    }
+    const run = new LiveRun(id, definition, spec, services)
+    const started = this.#begin(run)
+    this.#starting.set(id, started)
+    try {
+      await started
+    } finally {
+      this.#starting.delete(id)
+    }
+    return id
+  }
+
+  /** Takes up an unfinished run that is in the store and not in memory. */
+  async adopt(runId: string): Promise<LiveRun> {
+    this.ensureOpen()
+    const known = this.#live.get(runId)
+    if (known) return known
+    const [stored] = await this.#options.store.load([runId], rememberedTypes)
+    if (!stored) throw new RunNotFoundError(runId)
+    if (isEnded(stored.run.status)) {
+      throw new HoldfastError('run_not_open', `run ${runId} has ended as ${stored.run.status}`, { runId, status: stored.run.status })
+    }
+    const run = this.#live.get(runId) ?? this.#revive(stored)
+    await run.durable()
+    return run
+  }
+
+  async recover(): Promise<RecoveryReport> {
+    this.ensureOpen()
+    const recovered: string[] = []
+    const skipped: { id: string; reason: string }[] = []
+    const ids = (await this.#options.store.unfinished()).filter(id => !this.#live.has(id))
+    for (let from = 0; from < ids.length; from += recoveryPage) {
+      for (const stored of await this.#options.store.load(ids.slice(from, from + recoveryPage), rememberedTypes)) {
+        if (this.#live.has(stored.run.id) || isEnded(stored.run.status)) continue
+        try {
+          this.#revive(stored)
+          recovered.push(stored.run.id)
+        } catch (error) {
+          skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
+        }
+      }
+    }
+    await this.#options.services.pipeline.settled()
+    return { recovered, skipped }
+  }
+
+  /** The next end of a run. */
+  async nextEnd(runId: string): Promise<RunResult> {
+    const live = this.#live.get(runId)
+    if (live) return live.nextResult()
+    const row = await this.#options.store.readRun(runId)
+    if (!row) throw new RunNotFoundError(runId)
+    if (isEnded(row.status) && row.outcome !== null) return JSON.parse(row.outcome) as RunResult
+    this.ensureOpen()
+    return this.#live.get(runId)?.nextResult() ?? new Promise((resolve, reject) => {
+      const waiters = this.#waiters.get(runId) ?? []
+      waiters.push({ resolve, reject })
+      this.#waiters.set(runId, waiters)
+    })
+  }
+
+  /** The end of the run is durable: it leaves memory. */
+  ended(run: LiveRun): void {
+    this.#live.delete(run.id)
+    for (const { resolve } of this.#waiters.get(run.id) ?? []) resolve(run.result as RunResult)
+    this.#waiters.delete(run.id)
+    this.admit()
+  }
+
+  /** Gives free places to those who wait. */
+  admit(): void {
+    while (this.#queue.length > 0 && this.#working() < this.#options.places) {
+      const run = this.#queue.shift() as LiveRun
+      if (run.status === 'pending' && !run.detached) run.launch()
+    }
+  }
+
+  /** Lets go of every run; who waits for a result hears `reason`. */
+  close(reason: unknown): void {
+    this.#closedBy ??= reason
+    for (const run of this.#live.values()) run.detach(reason)
+    this.#live.clear()
+    this.#queue.length = 0
+    for (const waiters of this.#waiters.values()) for (const { reject } of waiters) reject(reason)
+    this.#waiters.clear()
+  }
+
+  /** @throws why the runtime was closed */
+  ensureOpen(): void {
+    if (this.#closedBy !== undefined) throw this.#closedBy
+  }
+
+  async #begin(run: LiveRun): Promise<void> {
+    this.#live.set(run.id, run)
+    const launch = this.#hasPlace()
+    run.create(launch)
+    if (!launch) this.#enqueue(run)
+    await run.durable()
+  }
+
+  #revive(stored: StoredRun): LiveRun {
+    const { registry, services, epoch } = this.#options
+    const definition = registry.definitionFor(stored.run)
+    const run = new LiveRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
+    this.#live.set(run.id, run)
+    if (stored.run.status === 'pending') {
+      run.timers.rearm()
+      if (this.#hasPlace()) run.launch()
+      else this.#enqueue(run)
+    } else run.revive(epoch)
+    return run
+  }
+
+  #sameRun(id: string, known: NewRun, asked: NewRun): string {
+    if (known.workflow !== asked.workflow) {
+      throw new RunConflictError(`run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`, { runId: id, workflow: known.workflow })
+    }
+    if (known.input !== asked.input) {
+      throw new RunConflictError(`run ${id} exists and was started with another input; choose another id, or start it with the same input`, { runId: id })
+    }
+    return id
+  }
+
+  #enqueue(run: LiveRun): void {
+    const priority = run.options.priority ?? 0
+    const place = this.#queue.findIndex(other => (other.options.priority ?? 0) < priority)
+    this.#queue.splice(place < 0 ? this.#queue.length : place, 0, run)
+  }
+
+  #hasPlace(): boolean {
+    return this.#live.size <= this.#options.places || this.#working() < this.#options.places
+  }
+
+  #working(): number {
+    let working = 0
+    for (const { status } of this.#live.values()) {
+      if (status === 'running' || status === 'recovering' || status === 'cancelling') working++
+    }
+    return working
+  }
+}
+
+function checkedInput(definition: WorkflowDefinition, input: unknown): string {
+  const where = `input of workflow '${definition.name}'`
+  if (!definition.input) return encodeJson(input, where) ?? 'null'
+  const parsed = definition.input.safeParse(input)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
+      workflow: definition.name,
+      path: issue?.path.map(String).join('.') ?? '',
+    })
+  }
+  return encodeJson(parsed.data, where) ?? 'null'
+}
+
+function specOf(row: RunRow): NewRun {
+  const { workflow, version, definitionHash, source, input, options, tags, createdAt, parent } = row
+  return { workflow, version, definitionHash, source, input, options, tags, createdAt, parent }
+}
+
+/** The stored run with its snapshot turned into one of the definition that it goes on with. */
+function migrated(stored: StoredRun, definition: WorkflowDefinition): StoredRun {
+  const { run } = stored
+  if (run.definitionHash === definition.hash || !definition.migrate || run.snapshot === null) return stored
+  const snapshot = definition.migrate(JSON.parse(run.snapshot), { version: run.version, hash: run.definitionHash })
+  return { ...stored, run: { ...run, snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null } }
+}

@@ -1,0 +1,173 @@
+/** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
+import { pino } from 'pino'
+import { z } from 'zod'
+import type { HealthCheck } from '../health/check.ts'
+import { OptionsError } from '../errors.ts'
+import { parseOptions } from '../options.ts'
+import { offline } from '../providers/offline.ts'
+import type { Provider } from '../providers/provider.ts'
+import { type KnownProfiles, profileOf, type ResolvedProfile } from '../resilience/profiles.ts'
+import { memoryStore } from '../store/memory-store.ts'
+import { sqliteStore } from '../store/sqlite-store.ts'
+import type { Store } from '../store/store.ts'
+import { type Clock, systemClock } from '../time/clock.ts'
+import { type Duration, toMs } from '../time/duration.ts'
+import { createIds, type Ids } from '../time/ids.ts'
+import { type Random, systemRandom } from '../time/random.ts'
+import { type AnyWorkflow, isWorkflow } from '../workflow/definition.ts'
+import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
+import type { KeptOptions } from './live-run.ts'
+
+const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', { error: "must be milliseconds or a text such as '30s'" })
+const amount = z.number().min(0)
+
+const budgetSchema = z.strictObject({
+  usd: amount.optional(),
+  tokens: amount.optional(),
+  calls: amount.optional(),
+  restarts: amount.optional(),
+  wallTime: duration.optional(),
+})
+
+const workflow = z.custom<AnyWorkflow>(isWorkflow, { error: 'must be a workflow, made by defineWorkflow or workflowFromMachine' })
+const object = <T>(methods: readonly string[], what: string) =>
+  z.custom<T>(
+    value => value !== null && typeof value === 'object' && methods.every(method => typeof (value as Record<string, unknown>)[method] === 'function'),
+    { error: `must be ${what}, with ${methods.map(method => `${method}()`).join(', ')}` },
+  )
+const aFunction = <T>() => z.custom<T>(value => typeof value === 'function', { error: 'must be a function' })
+
+const isResolvedProfile = (value: unknown): boolean =>
+  value !== null && typeof value === 'object' && 'retry' in value && 'timeout' in value && 'restart' in value
+
+const runtimeSchema = z.strictObject({
+  store: z.union([z.string().min(1), object<Store>(['claim', 'commit', 'load'], 'a path or a store')], { error: 'must be a path or a store' }).optional(),
+  workflows: z.array(workflow).optional(),
+  providers: z.array(object<Provider>(['generate'], 'a provider')).optional(),
+  profiles: z.record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' })).optional(),
+  tasks: z.record(z.string(), z.string()).optional(),
+  health: z.strictObject({ checks: z.array(object<HealthCheck>(['check'], 'a health check')).optional() }).optional(),
+  remedies: z.record(z.string(), aFunction<Remedy>()).optional(),
+  budget: budgetSchema.optional(),
+  concurrency: z.strictObject({ runs: z.int().min(1).optional(), stages: z.int().min(1).optional() }).optional(),
+  logger: z.union([z.literal(false), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
+  mode: z.enum(['full', 'minimal']).optional(),
+  inspect: z.union([z.literal(false), aFunction<InspectListener>()], { error: 'must be false or a function that is told of XState’s inspection events' }).optional(),
+  clock: object<Clock>(['now', 'setTimeout', 'clearTimeout'], 'a clock').optional(),
+  random: aFunction<Random>().optional(),
+  ids: object<Ids>(['run'], 'a source of ids').optional(),
+  recover: z.boolean().optional(),
+})
+
+const startSchema = z.strictObject({
+  id: z.string().min(1).max(200).regex(/^[^\u0000-\u001f/\\]+$/, 'must have neither slashes nor control characters').optional(),
+  tags: z.array(z.string().min(1)).optional(),
+  profile: z.union([z.string(), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
+  budget: budgetSchema.optional(),
+  deadline: duration.optional(),
+  priority: z.number().optional(),
+  cwd: z.string().optional(),
+})
+
+export interface ResolvedOptions {
+  readonly store: Store
+  readonly workflows: readonly AnyWorkflow[]
+  readonly providers: readonly Provider[]
+  readonly profiles: KnownProfiles
+  readonly checks: readonly HealthCheck[]
+  readonly remedies: Readonly<Record<string, Remedy>>
+  readonly budget: Budget | undefined
+  readonly runPlaces: number
+  readonly stagePlaces: number
+  readonly log: Logger
+  readonly minimal: boolean
+  readonly inspect: InspectListener | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly ids: Ids
+  readonly recover: boolean
+}
+
+/** @throws OptionsError that names the option and the mend */
+export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
+  const options = parseOptions(runtimeSchema, given, 'createRuntime')
+  const clock = options.clock ?? systemClock
+  const random = options.random ?? systemRandom
+  const known: KnownProfiles = { profiles: options.profiles, tasks: options.tasks }
+  for (const [task, profile] of Object.entries(options.tasks ?? {})) {
+    checkProfile(profile, known, `createRuntime: tasks.${task}`)
+  }
+  return {
+    store: storeOf(options.store ?? '.holdfast/holdfast.db'),
+    workflows: options.workflows ?? [],
+    providers: options.providers ?? [offline()],
+    profiles: known,
+    checks: options.health?.checks ?? [],
+    remedies: options.remedies ?? {},
+    budget: options.budget,
+    runPlaces: options.concurrency?.runs ?? 1000,
+    stagePlaces: options.concurrency?.stages ?? 256,
+    log: loggerOf(options.logger),
+    minimal: options.mode === 'minimal',
+    inspect: options.inspect || undefined,
+    clock,
+    random,
+    ids: options.ids ?? createIds(clock, random),
+    recover: options.recover ?? true,
+  }
+}
+
+export interface ResolvedStart {
+  readonly id: string | undefined
+  readonly tags: readonly string[]
+  readonly kept: KeptOptions
+  /** The file that exports the workflow. */
+  readonly source?: string | undefined
+}
+
+/** @throws OptionsError */
+export function resolveStartOptions(
+  given: StartOptions,
+  context: { now: number; profiles: KnownProfiles; budget: Budget | undefined; source?: string | undefined },
+): ResolvedStart {
+  const options = parseOptions(startSchema, given, 'start')
+  if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
+  const budget = options.budget ?? context.budget
+  const deadlines = [options.deadline, budget?.wallTime].filter(value => value !== undefined).map(value => toMs(value, 'deadline'))
+  return {
+    id: options.id,
+    source: context.source,
+    tags: options.tags ?? [],
+    kept: {
+      ...(options.profile === undefined ? {} : { profile: options.profile }),
+      ...(budget === undefined ? {} : { budget }),
+      ...(deadlines.length === 0 ? {} : { deadlineAt: context.now + Math.min(...deadlines) }),
+      ...(options.priority === undefined ? {} : { priority: options.priority }),
+      cwd: options.cwd ?? process.cwd(),
+    },
+  }
+}
+
+/** A store by its path; `':memory:'` lives as long as the process. */
+export function storeOf(store: string | Store): Store {
+  if (typeof store !== 'string') return store
+  return store === ':memory:' ? memoryStore() : sqliteStore(store)
+}
+
+function checkProfile(profile: string | object, known: KnownProfiles, where: string): void {
+  try {
+    profileOf(profile, known)
+  } catch (error) {
+    throw new OptionsError(`${where}: ${error instanceof Error ? error.message : String(error)}`, {}, { cause: error })
+  }
+}
+
+const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+function loggerOf(given: object | false | undefined): Logger {
+  if (given === false) return silent
+  if (given === undefined) return pino({ level: 'warn' }, pino.destination(2)) as unknown as Logger
+  const methods = given as Partial<Logger>
+  if (methods.info && methods.warn && methods.error && methods.debug) return given as Logger
+  return pino(given) as unknown as Logger
+}

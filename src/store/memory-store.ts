@@ -1,0 +1,234 @@
+/**
+ * A store that lives as long as the process: for tests, for the simulator and for `':memory:'`. It keeps what the
+ * SQLite store keeps and refuses what that refuses. Rows are frozen copies whose values are JSON text, so nothing is
+ * shared with the caller. What it holds outlives `close`: a closed store that is claimed again is a process that
+ * came back.
+ */
+import { initialState } from './initial-state.ts'
+import {
+  duplicateJournalRow,
+  duplicateSignal,
+  leaseLost,
+  ownedElsewhere,
+  refuseUnstorable,
+  refuseUnstorableName,
+  runExists,
+  runMissing,
+} from './refusals.ts'
+import { decodeCursor, encodeCursor, pageSize, searchText } from './run-listing.ts'
+import {
+  type Command,
+  type CommandReply,
+  isEnded,
+  type JournalRow,
+  type LedgerRow,
+  type NewRun,
+  type Page,
+  type RunFilter,
+  type RunRow,
+  type RunState,
+  type RunWrite,
+  type SignalRow,
+  type Store,
+  type StoredRun,
+  type StoreOwner,
+  type TimerRow,
+} from './store.ts'
+
+export function memoryStore(): Store {
+  const runs = new Map<string, StoredRecord>()
+  const commands = new Map<string, { readonly command: Command; reply?: CommandReply }>()
+  const listeners = new Set<() => void>()
+  let epoch = 0
+  let owner: StoreOwner | undefined
+
+  const fence = (claimed: number): void => {
+    if (!owner || claimed !== owner.epoch) throw leaseLost(location, claimed, owner?.epoch)
+  }
+
+  return {
+    async claim(claimant) {
+      if (owner) throw ownedElsewhere(location, owner)
+      epoch++
+      owner = Object.freeze({ pid: claimant.pid, host: claimant.host, epoch, claimedAt: claimant.at })
+      return owner
+    },
+    async commit(claimed, writes) {
+      fence(claimed)
+      refuseContradictions(runs, writes)
+      for (const write of writes) apply(runs, write)
+    },
+
+    readRun: async runId => runRow(runs.get(runId)),
+    unfinished: async () => [...runs.values()].filter(record => !isEnded(record.state.status)).map(record => record.id),
+    load: async (runIds, journalTypes) => {
+      const wanted = new Set(journalTypes)
+      return runIds.flatMap(runId => storedRun(runs.get(runId), wanted))
+    },
+    list: async filter => listRuns([...runs.values()], filter),
+    async readJournal(runId, options = {}) {
+      const { after = 0, limit = 1000 } = options
+      return journalOf(runs.get(runId))
+        .filter(row => row.seq > after)
+        .slice(0, limit)
+    },
+    readLedger: async runId => [...(runs.get(runId)?.ledger.values() ?? [])],
+
+    owner: async () => owner,
+    async enqueueCommand(command) {
+      refuseUnstorableName(command.id, command.name, command.runId)
+      if (commands.has(command.id)) return
+      commands.set(command.id, { command: frozen(command) })
+      for (const listener of [...listeners]) listener()
+    },
+    pendingCommands: async () => [...commands.values()].filter(entry => !entry.reply).map(entry => entry.command),
+    async replyToCommand(claimed, commandId, reply) {
+      fence(claimed)
+      const entry = commands.get(commandId)
+      if (entry) entry.reply ??= frozen(reply)
+    },
+    readReply: async commandId => commands.get(commandId)?.reply,
+    onCommands(listener) {
+      const own = (): void => listener()
+      listeners.add(own)
+      return () => listeners.delete(own)
+    },
+
+    describe: async () => ({ kind: 'memory', location, durability: 'process', schemaVersion: 1, settings: {} }),
+    async close() {
+      owner = undefined
+      listeners.clear()
+    },
+  }
+}
+
+const location = ':memory:'
+
+interface StoredRecord {
+  readonly id: string
+  /** Its place in the order of creation, from 1. */
+  readonly ordinal: number
+  readonly created: NewRun
+  readonly search: string
+  state: RunState
+  readonly journal: Map<number, JournalRow>
+  readonly ledger: Map<string, LedgerRow>
+  readonly timers: Map<string, TimerRow>
+  readonly signals: Map<number, SignalRow>
+}
+
+/** Throws what speaks against any of the writes, before any of them is applied. */
+function refuseContradictions(runs: ReadonlyMap<string, StoredRecord>, writes: readonly RunWrite[]): void {
+  const batch = new Map<string, { readonly seqs: Set<number>; readonly ordinals: Set<number> }>()
+  for (const write of writes) {
+    refuseUnstorable(write)
+    const { runId, create, journal = [], addSignals = [] } = write
+    const record = runs.get(runId)
+    const known = record !== undefined || batch.has(runId)
+    if (create && known) throw runExists(runId)
+    if (!create && !known) throw runMissing(runId)
+    const earlier = batch.get(runId) ?? { seqs: new Set(), ordinals: new Set() }
+    batch.set(runId, earlier)
+    for (const { seq } of journal) {
+      if (record?.journal.has(seq) || earlier.seqs.has(seq)) throw duplicateJournalRow(runId, seq)
+      earlier.seqs.add(seq)
+    }
+    for (const { ordinal } of addSignals) {
+      if (record?.signals.has(ordinal) || earlier.ordinals.has(ordinal)) throw duplicateSignal(runId, ordinal)
+      earlier.ordinals.add(ordinal)
+    }
+  }
+}
+
+function apply(runs: Map<string, StoredRecord>, write: RunWrite): void {
+  const record = write.create ? createRecord(runs, write.runId, write.create) : (runs.get(write.runId) as StoredRecord)
+  if (write.state) record.state = frozen(write.state)
+  for (const row of write.journal ?? []) record.journal.set(row.seq, frozen(row))
+  for (const row of write.ledger ?? []) record.ledger.set(JSON.stringify([row.stage, row.key]), frozen(row))
+  for (const key of write.clearTimers ?? []) record.timers.delete(key)
+  for (const row of write.setTimers ?? []) record.timers.set(row.key, frozen(row))
+  for (const row of write.addSignals ?? []) record.signals.set(row.ordinal, frozen({ ...row, consumed: false }))
+  for (const ordinal of write.consumeSignals ?? []) {
+    const signal = record.signals.get(ordinal)
+    if (signal) record.signals.set(ordinal, frozen({ ...signal, consumed: true }))
+  }
+}
+
+function createRecord(runs: Map<string, StoredRecord>, runId: string, run: NewRun): StoredRecord {
+  const created = frozen({
+    ...run,
+    tags: Object.freeze([...run.tags]),
+    parent: run.parent && frozen(run.parent),
+  })
+  const record: StoredRecord = {
+    id: runId,
+    ordinal: runs.size + 1,
+    created,
+    search: searchText(runId, run),
+    state: initialState(run),
+    journal: new Map(),
+    ledger: new Map(),
+    timers: new Map(),
+    signals: new Map(),
+  }
+  runs.set(runId, record)
+  return record
+}
+
+/** A copy that nobody can change, without the keys that are undefined. */
+const frozen = <T extends object>(row: T): T =>
+  Object.freeze(Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined))) as T
+
+function runRow(record: StoredRecord): RunRow
+function runRow(record: StoredRecord | undefined): RunRow | undefined
+function runRow(record: StoredRecord | undefined): RunRow | undefined {
+  return record && { id: record.id, ...record.created, ...record.state }
+}
+
+const journalOf = (record: StoredRecord | undefined): readonly JournalRow[] =>
+  [...(record?.journal.values() ?? [])].sort((a, b) => a.seq - b.seq)
+
+function storedRun(record: StoredRecord | undefined, journalTypes: ReadonlySet<string>): StoredRun[] {
+  if (!record) return []
+  return [
+    {
+      run: runRow(record),
+      journal: journalOf(record).filter(row => journalTypes.has(row.type)),
+      ledger: [...record.ledger.values()],
+      timers: [...record.timers.values()].sort((a, b) => a.dueAt - b.dueAt || (a.key < b.key ? -1 : 1)),
+      signals: [...record.signals.values()].filter(row => !row.consumed).sort((a, b) => a.ordinal - b.ordinal),
+    },
+  ]
+}
+
+const newestFirst = (a: StoredRecord, b: StoredRecord): number =>
+  b.created.createdAt - a.created.createdAt || b.ordinal - a.ordinal
+
+function listRuns(records: readonly StoredRecord[], filter: RunFilter): Page<RunRow> {
+  const limit = pageSize(filter.limit)
+  const below = filter.cursor === undefined ? undefined : decodeCursor(filter.cursor)
+  const found = records
+    .filter(record => matches(record, filter))
+    .sort(newestFirst)
+    .filter(
+      ({ created, ordinal }) =>
+        !below ||
+        created.createdAt < below.createdAt ||
+        (created.createdAt === below.createdAt && ordinal < below.ordinal),
+    )
+  const items = found.slice(0, limit)
+  const last = items.at(-1)
+  return found.length > limit && last
+    ? {
+        items: items.map(record => runRow(record)),
+        nextCursor: encodeCursor({ createdAt: last.created.createdAt, ordinal: last.ordinal }),
+      }
+    : { items: items.map(record => runRow(record)) }
+}
+
+const matches = ({ created, state, search }: StoredRecord, filter: RunFilter): boolean =>
+  (filter.status === undefined || filter.status.includes(state.status)) &&
+  (filter.workflow === undefined || created.workflow === filter.workflow) &&
+  (filter.tags ?? []).every(tag => created.tags.includes(tag)) &&
+  (filter.text === undefined || search.includes(filter.text.toLowerCase())) &&
+  (filter.since === undefined || created.createdAt >= filter.since)

@@ -1,0 +1,166 @@
+/**
+ * One store file and the connection to it: the claim's, or else an idle one that is opened when something is read, or a
+ * command is left, for the first time. Closing gives up the connection and the claim; the file may be claimed again.
+ */
+import { leaseLost, ownedElsewhere } from './refusals.ts'
+import {
+  closeWriter,
+  durabilityOf,
+  fileSettings,
+  makePlace,
+  openForReading,
+  openForWriting,
+} from './sqlite-connection.ts'
+import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'
+import { storeFailure } from './sqlite-errors.ts'
+import { isOwned, type OwnershipLock, takeOwnership } from './sqlite-ownership.ts'
+import { type SqliteReads, sqliteReads } from './sqlite-reads.ts'
+import { schemaVersion } from './sqlite-schema.ts'
+import { type SqliteWrites, sqliteWrites } from './sqlite-writes.ts'
+import type { Store, StoreDescription, StoreOwner } from './store.ts'
+
+interface Connection {
+  readonly database: SqliteDatabase
+  readonly reads: SqliteReads
+}
+
+interface Claim extends Connection {
+  readonly writes: SqliteWrites
+  readonly owner: StoreOwner
+  readonly lock: OwnershipLock
+}
+
+export class StoreFile {
+  readonly #path: string
+  readonly #loadDriver: () => Promise<SqliteDriver>
+  #driver: SqliteDriver | undefined
+  #claim: Claim | undefined
+  #idle: (Connection & { readonly isWritable: boolean }) | undefined
+  #opened = 0
+
+  constructor(path: string, loadDriver: () => Promise<SqliteDriver>) {
+    this.#path = path
+    this.#loadDriver = loadDriver
+  }
+
+  /** Does the work, with its failure told in the words of the store. */
+  attempt<T>(doing: string, work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      throw storeFailure(error, this.#path, doing)
+    }
+  }
+
+  async use<T>(doing: string, work: (driver: SqliteDriver) => T): Promise<T> {
+    this.#driver ??= await this.#loadDriver()
+    const driver = this.#driver
+    return this.attempt(doing, () => work(driver))
+  }
+
+  /** What the reads give, or `empty` where there is no store yet. */
+  read<T>(empty: T, work: (reads: SqliteReads) => T): Promise<T> {
+    return this.use('a read', driver => {
+      const connection = this.#connection(driver)
+      return connection ? work(connection.reads) : empty
+    })
+  }
+
+  /** Writes without the need of a claim; the connection that it takes is kept, and reads from then on. */
+  write(driver: SqliteDriver, work: (database: SqliteDatabase) => void): void {
+    if (!this.#claim && !this.#idle?.isWritable) {
+      makePlace(this.#path)
+      const database = openForWriting(driver, this.#path, false)
+      this.#closeIdle()
+      this.#idle = this.#connected(database, true)
+    }
+    const connection = this.#claim ?? this.#idle
+    if (connection) work(connection.database)
+  }
+
+  claim(driver: SqliteDriver, claimant: Parameters<Store['claim']>[0]): StoreOwner {
+    if (this.#claim) throw ownedElsewhere(this.#path, this.#claim.owner)
+    makePlace(this.#path)
+    // What is there is read first: a file that is no store of ours is refused before anything is put beside it.
+    const current = this.#connection(driver)
+    const lock = takeOwnership(driver, this.#path)
+    if (!lock) throw ownedElsewhere(this.#path, current?.reads.lastOwner())
+    try {
+      const database = openForWriting(driver, this.#path, true)
+      try {
+        const writes = sqliteWrites(database, this.#path)
+        const owner = writes.takeEpoch(claimant)
+        this.#closeIdle()
+        this.#claim = { ...this.#connected(database, true), writes, owner, lock }
+        return owner
+      } catch (error) {
+        database.close()
+        throw error
+      }
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  }
+
+  /** The writes of the claim with this epoch. */
+  held(epoch: number): SqliteWrites {
+    if (!this.#claim) throw leaseLost(this.#path, epoch, undefined)
+    return this.#claim.writes
+  }
+
+  owner(driver: SqliteDriver): StoreOwner | undefined {
+    if (this.#claim) return this.#claim.owner
+    return isOwned(driver, this.#path) ? this.#connection(driver)?.reads.lastOwner() : undefined
+  }
+
+  describe(driver: SqliteDriver): StoreDescription {
+    const connection = this.#connection(driver)
+    return {
+      kind: 'sqlite',
+      location: this.#path,
+      durability: 'fsync',
+      schemaVersion: connection ? schemaVersion(connection.database, this.#path) : 0,
+      settings: {
+        driver: driver.name,
+        ...(connection ? fileSettings(connection.database) : {}),
+        ...(this.#claim ? durabilityOf(this.#claim.database) : {}),
+      },
+    }
+  }
+
+  /** Another text whenever somebody else has committed, or the connection is a new one. */
+  version(): string {
+    const connection = this.#driver && this.#connection(this.#driver)
+    return connection ? `${this.#opened}/${connection.reads.dataVersion()}` : ''
+  }
+
+  close(): void {
+    const claim = this.#claim
+    this.#claim = undefined
+    try {
+      this.#closeIdle()
+      if (claim) closeWriter(claim.database)
+    } finally {
+      claim?.lock.release()
+    }
+  }
+
+  #connection(driver: SqliteDriver): Connection | undefined {
+    if (this.#claim ?? this.#idle) return this.#claim ?? this.#idle
+    const database = openForReading(driver, this.#path)
+    if (database) this.#idle = this.#connected(database, false)
+    return this.#idle
+  }
+
+  #connected(database: SqliteDatabase, isWritable: boolean): Connection & { readonly isWritable: boolean } {
+    this.#opened++
+    return { database, reads: sqliteReads(database), isWritable }
+  }
+
+  #closeIdle(): void {
+    const idle = this.#idle
+    this.#idle = undefined
+    idle?.database.close()
+  }
+}

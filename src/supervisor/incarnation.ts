@@ -1,0 +1,108 @@
+/**
+ * One life of a child: a root actor of an XState system of its own, so that ten thousand of them cost no more each than
+ * one. Its end is told exactly once, and never from within its start. What an actor leaves running when it dies is
+ * stopped with it, and no failure of it, early or late, becomes an uncaught exception.
+ */
+import { type AnyActor, type AnyActorLogic, createActor, type EventObject, type Snapshot } from 'xstate'
+
+/** How an actor ended by itself; `shutdown` where its logic stopped it. */
+export interface Exit {
+  readonly reason: 'normal' | 'abnormal' | 'shutdown'
+  readonly error?: unknown
+}
+
+export type StartOutcome =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'ended'; readonly exit: Exit }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+/** The part of the clock that XState wants. */
+export interface ActorClock {
+  setTimeout(callback: (...args: unknown[]) => void, delayMs: number): unknown
+  clearTimeout(handle: unknown): void
+}
+
+export interface IncarnationOptions {
+  readonly id: string
+  readonly input: unknown
+  readonly clock: ActorClock
+}
+
+export class Incarnation {
+  readonly actor: AnyActor
+  readonly #onExit: (exit: Exit) => void
+  #phase: 'starting' | 'live' | 'over' = 'starting'
+
+  /** @throws what XState throws on logic that is none */
+  constructor(logic: AnyActorLogic, options: IncarnationOptions, onExit: (exit: Exit) => void) {
+    this.actor = createActor(logic, options as never)
+    this.#onExit = onExit
+  }
+
+  /** Starts the actor; what it did within its start comes back as the outcome, and `onExit` tells only what follows. */
+  start(): StartOutcome {
+    this.actor.subscribe({ error: () => this.#ended(), complete: () => this.#ended() })
+    this.actor.start()
+    const snapshot = this.snapshot()
+    if (snapshot.status === 'active') {
+      this.#phase = 'live'
+      return { kind: 'running' }
+    }
+    this.#phase = 'over'
+    return snapshot.status === 'error'
+      ? { kind: 'failed', error: snapshot.error }
+      : { kind: 'ended', exit: exitOf(snapshot) }
+  }
+
+  snapshot(): Snapshot<unknown> {
+    return this.actor.getSnapshot() as Snapshot<unknown>
+  }
+
+  send(event: EventObject): void {
+    this.actor.send(event)
+  }
+
+  /** Whether the logic is a machine that says what `SHUTDOWN` does in its present state; a wildcard says nothing. */
+  handlesShutdown(): boolean {
+    const machine = this.actor.logic as { events?: unknown }
+    const snapshot = this.snapshot() as { can?: (event: EventObject) => boolean }
+    if (!Array.isArray(machine.events) || !machine.events.includes('SHUTDOWN')) return false
+    try {
+      return snapshot.can?.({ type: 'SHUTDOWN' }) ?? false
+    } catch {
+      return false
+    }
+  }
+
+  /** Stops the actor and tells nobody; within the actor's own doing, as soon as that is through. */
+  stop(): void {
+    this.#phase = 'over'
+    this.actor.stop()
+  }
+
+  #ended(): void {
+    const snapshot = this.snapshot()
+    if (snapshot.status === 'error') stopOrphans(snapshot)
+    if (this.#phase !== 'live') return
+    this.#phase = 'over'
+    this.#onExit(exitOf(snapshot))
+  }
+}
+
+function exitOf(snapshot: Snapshot<unknown>): Exit {
+  if (snapshot.status === 'error') return { reason: 'abnormal', error: snapshot.error }
+  return { reason: snapshot.status === 'done' ? 'normal' : 'shutdown' }
+}
+
+/**
+ * A machine that throws by itself leaves its children running (XState 5.33), and theirs likewise. Only a root can be
+ * stopped by the public `stop()`, so the method behind it is called.
+ */
+function stopOrphans(snapshot: unknown): void {
+  const { children } = snapshot as { children?: Record<string, AnyActor | undefined> }
+  for (const child of Object.values(children ?? {})) {
+    const last = child?.getSnapshot()
+    ;(child as unknown as { _stop?: () => void } | undefined)?._stop?.()
+    if ((last as Snapshot<unknown> | undefined)?.status === 'error') stopOrphans(last)
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The catalogue of journal events: every type that a journal can hold, with what it means and what its `data` carries.
+ * Nothing is written to a journal under a name that is not here.
+ */
+
+export const journalEventTypes = {
+  'run.started': 'The run began. data: workflow, version, profile',
+  'run.recovered': 'A new process took the run up again. data: epoch, crashes',
+  'run.waiting': 'Nothing in the run works; it waits. data: for[] of { stage, kind, name?, until? }',
+  'run.active': 'Something in the run works again.',
+  'run.paused': 'An operator held the run. data: reason',
+  'run.resumed': 'An operator let the run go on.',
+  'run.cancelling': 'An operator or the parent cancelled the run. data: reason',
+  'run.completed': 'The run gave its output.',
+  'run.cancelled': 'The run was cancelled and its compensations have run. data: reason',
+  'run.failed': 'The run failed. data: error, stage?',
+  'run.quarantined': 'The run was set aside. data: error, stage?',
+  'run.budget_exceeded': 'The budget did not allow more. data: error, stage?',
+  'stage.started': 'A stage or an item was created. data: item?',
+  'stage.attempted': 'An attempt is about to start.',
+  'stage.succeeded': 'A stage ended well. data: result? (the one place where it is kept)',
+  'stage.fell_back': 'The fallback gave the result. data: result?, error',
+  'stage.degraded': 'An optional stage was lost. data: error',
+  'stage.skipped': '`when` said that the stage is not needed.',
+  'stage.failed': 'A stage failed for good. data: error',
+  'stage.stopped': 'A stage was stopped before its end, since its run or map ended.',
+  'stage.warned': 'A stage runs longer than `warnAfter`. data: afterMs',
+  'stage.progressed': 'A stage said how far it is. data: fraction, note?',
+  'attempt.failed': 'An attempt failed. data: error, kind, transient',
+  'retry.decided': 'The stage is tried again. data: rule, counters, delayMs, alternatives',
+  'restart.decided': 'The stage is restarted. data: rule, counters, delayMs, alternatives',
+  'remedy.decided': 'A remedy is applied. data: remedy',
+  'remedy.applied': 'A remedy ended well. data: remedy',
+  'remedy.failed': 'A remedy failed. data: remedy, error',
+  'fallback.decided': 'The fallback is asked. data: counters, alternatives',
+  'degrade.decided': 'The stage is given up, since it is optional. data: counters',
+  'fail.decided': 'Nothing was left to try. data: counters',
+  'quarantine.decided': 'Nothing was left to try, and the profile sets the run aside. data: counters',
+  'preflight.passed': 'The health monitors found the ground good. data: monitors',
+  'preflight.failed': 'A critical monitor found a fault. data: monitors',
+  'map.opened': 'The items of a map were found. data: items, keys',
+  'step.intended': 'A step is about to run. data: key',
+  'step.succeeded': 'A step ended well; its value is in the ledger. data: key',
+  'step.failed': 'A step failed. data: key, error',
+  'step.unknown': 'A step was under way when its process died; whether it happened is unknown. data: key, policy',
+  'call.intended': 'A model call is about to be made. data: key, task',
+  'call.attempted': 'One try of a model call ended. data: key, provider, model, tier, outcome, kind?',
+  'call.succeeded': 'A model call was answered. data: key, provider, model, usage, cost',
+  'call.failed': 'A model call failed. data: key, kind, error',
+  'call.unknown': 'A model call was under way when its process died. data: key, policy',
+  'call.replayed': 'A recorded answer was given instead of a call. data: key',
+  'sleep.begun': 'A stage sleeps. data: key, until',
+  'sleep.ended': 'The sleep is over. data: key',
+  'wait.begun': 'A stage waits for a signal. data: key, name, until?',
+  'wait.ended': 'The wait is over: the signal came, or the time was up. data: key, name, outcome',
+  'signal.received': 'A signal was accepted. data: name, ordinal',
+  'child.started': 'A child run was started. data: key, childId, workflow',
+  'child.ended': 'The end of a child run was recorded. data: key, childId, status',
+  'compensation.succeeded': 'The compensation of a stage ran.',
+  'compensation.failed': 'The compensation of a stage failed. data: error',
+  degraded: 'Something works less well. data: reason, component?',
+} as const
+
+export type JournalEventType = keyof typeof journalEventTypes
+
+/** The version of the form of `data`; older ones are read with defaults. */
+export const journalSchemaVersion = 1
+
+/** One line of a run's journal, as users see it. `seq` is dense per run, from 1. */
+export interface JournalEvent {
+  readonly seq: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly runId: string
+  readonly type: JournalEventType
+  readonly schemaVersion: number
+  readonly stage?: string | undefined
+  readonly attempt?: number | undefined
+  readonly incarnation?: number | undefined
+  readonly data: Readonly<Record<string, unknown>>
+}

@@ -1,0 +1,134 @@
+/**
+ * A clock that only moves when it is told to. `advance` fires the timers that fall due, one by one in the order of
+ * their due time and then of their creation, and lets the program settle before, between and after them: promises
+ * resolve, and what was put off with `setImmediate` runs, so a store commit or a queue of completions is through
+ * before the next timer fires. What waits for the real world (a file read, a socket, a process) is not waited for.
+ */
+import type { Clock, TimerHandle } from '../time/clock.ts'
+import { type Duration, toMs } from '../time/duration.ts'
+
+export interface VirtualClock extends Clock {
+  /** Moves the time on by this much and fires what falls due. Calls queue up: one at a time, in order. */
+  advance(by: Duration): Promise<void>
+  /** How many timers are set and have not fired. */
+  readonly pending: number
+}
+
+interface VirtualTimer {
+  readonly dueAt: number
+  readonly order: number
+  readonly callback: () => void
+  /** Cleared or fired; it stays in the heap until it comes to the top. */
+  over: boolean
+}
+
+/** 2026-01-01T00:00:00Z: fixed, so that what prints a date prints the same one in every run of a test. */
+const defaultStartAt = Date.UTC(2026, 0, 1)
+
+/** Turns of the event loop that pass at every settling, also when nothing is seen to wait. */
+const leastTurns = 10
+/** A program that puts off more work for ever is not waited for beyond this. */
+const mostTurns = 10_000
+/** Timers that may fire without the time moving on; more of them are a loop of delays of 0. */
+const mostTimersAtOnce = 100_000
+
+/** @param startAt the time it begins at, in ms since the Unix epoch; default 2026-01-01T00:00:00Z */
+export function virtualClock(startAt: number = defaultStartAt): VirtualClock {
+  const heap: VirtualTimer[] = []
+  let now = startAt
+  let order = 0
+  let pending = 0
+  let last: Promise<void> = Promise.resolve()
+
+  const advanceTo = async (target: number): Promise<void> => {
+    await settle()
+    let firedAtOnce = 0
+    for (let timer = nextLive(heap); timer && timer.dueAt <= target; timer = nextLive(heap)) {
+      firedAtOnce = timer.dueAt > now ? 0 : firedAtOnce + 1
+      if (firedAtOnce > mostTimersAtOnce) {
+        throw new Error(
+          `${mostTimersAtOnce} timers fired at ${new Date(now).toISOString()} and the time did not move on`,
+        )
+      }
+      now = Math.max(now, timer.dueAt)
+      popTop(heap)
+      timer.over = true
+      pending--
+      timer.callback()
+      await settle()
+    }
+    now = target
+  }
+
+  return {
+    now: () => now,
+    get pending() {
+      return pending
+    },
+    setTimeout(callback, delayMs) {
+      const timer: VirtualTimer = { dueAt: now + Math.max(0, delayMs), order: order++, callback, over: false }
+      push(heap, timer)
+      pending++
+      return timer
+    },
+    clearTimeout(handle: TimerHandle) {
+      const timer = handle as VirtualTimer | undefined | null
+      if (!timer || timer.over) return
+      timer.over = true
+      pending--
+    },
+    advance(by) {
+      const ms = toMs(by, 'advance')
+      const advanced = last.then(() => advanceTo(now + ms))
+      last = advanced.catch(() => {})
+      return advanced
+    },
+  }
+}
+
+/** Lets promises resolve and immediates run until none is left, at least a few turns. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < mostTurns; turn++) {
+    await new Promise<void>(resolve => setImmediate(resolve))
+    if (turn + 1 >= leastTurns && !process.getActiveResourcesInfo().includes('Immediate')) return
+  }
+}
+
+function nextLive(heap: VirtualTimer[]): VirtualTimer | undefined {
+  while (heap[0]?.over) popTop(heap)
+  return heap[0]
+}
+
+const isBefore = (a: VirtualTimer, b: VirtualTimer): boolean =>
+  a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
+
+function push(heap: VirtualTimer[], timer: VirtualTimer): void {
+  let index = heap.length
+  heap.push(timer)
+  while (index > 0) {
+    const above = (index - 1) >> 1
+    const parent = heap[above] as VirtualTimer
+    if (!isBefore(timer, parent)) break
+    heap[index] = parent
+    index = above
+  }
+  heap[index] = timer
+}
+
+function popTop(heap: VirtualTimer[]): void {
+  const moved = heap.pop()
+  if (!moved || heap.length === 0) return
+  let index = 0
+  for (;;) {
+    const left = 2 * index + 1
+    const leftTimer = heap[left]
+    if (!leftTimer) break
+    const rightTimer = heap[left + 1]
+    const goesRight = rightTimer !== undefined && isBefore(rightTimer, leftTimer)
+    const smallest = goesRight ? rightTimer : leftTimer
+    if (!isBefore(smallest, moved)) break
+    heap[index] = smallest
+    index = goesRight ? left + 1 : left
+  }
+  heap[index] = moved
+}

@@ -1,0 +1,98 @@
+/**
+ * The name of a definition: the first 16 hex digits of the sha256 of what it says, as JSON with sorted keys. The same
+ * definition has the same hash in every process; what is inside functions does not count, only that there is one.
+ */
+import { createHash } from 'node:crypto'
+import type { AnyStateMachine, AnyStateNode } from 'xstate'
+import type { StageDefinition } from './definition.ts'
+import type { StageDraft } from './stage-list.ts'
+
+const hashDigits = 16
+
+export interface Described {
+  readonly name: string
+  readonly origin: 'built' | 'machine'
+  readonly task?: string | undefined
+  readonly profile?: string | object | undefined
+  readonly signals: Readonly<Record<string, unknown>>
+  readonly input?: unknown
+  readonly output?: unknown
+}
+
+/** The hash of a workflow made of stages. */
+export function hashOfStages(workflow: Described, stages: readonly StageDraft[]): string {
+  return hashOf({ ...describe(workflow), stages: stages.map(describeStage) })
+}
+
+/** The hash of a workflow that is a machine of the user's own, with the machines that it invokes by name. */
+export function hashOfMachine(
+  workflow: Described,
+  machines: ReadonlyMap<string, AnyStateMachine>,
+  stages: ReadonlyMap<string, StageDefinition>,
+): string {
+  return hashOf({
+    ...describe(workflow),
+    machines: [...machines].map(([path, machine]) => ({
+      path,
+      definition: machine.definition,
+      // `definition` leaves these out
+      always: alwaysOf(machine.root as AnyStateNode),
+    })),
+    stages: [...stages].map(([source, stage]) => ({ source, ...describeStage(stage) })),
+  })
+}
+
+function describe(workflow: Described): object {
+  const { name, origin, task, profile, signals, input, output } = workflow
+  return {
+    name,
+    origin,
+    task,
+    profile,
+    signals: Object.keys(signals).sort(),
+    input: input !== undefined,
+    output: output !== undefined,
+  }
+}
+
+function describeStage(stage: StageDraft): object {
+  const { name, kind, needs, task, profile, timeoutMs, warnAfterMs, preflight, optional, remedies, restart } = stage
+  return {
+    name,
+    kind,
+    needs,
+    task,
+    profile,
+    timeoutMs,
+    warnAfterMs,
+    preflight,
+    optional,
+    remedies,
+    restart,
+    when: stage.when !== undefined,
+    fallback: stage.fallback !== undefined,
+    compensate: stage.compensate !== undefined,
+    input: stage.input !== undefined,
+    output: stage.output !== undefined,
+    concurrency: stage.map?.concurrency,
+  }
+}
+
+function alwaysOf(node: AnyStateNode): object[] {
+  const inside = Object.values(node.states).flatMap(child => alwaysOf(child as AnyStateNode))
+  return node.always ? [{ state: node.id, always: node.always }, ...inside] : inside
+}
+
+function hashOf(description: object): string {
+  return createHash('sha256').update(canonicalJson(description)).digest('hex').slice(0, hashDigits)
+}
+
+/** JSON with sorted keys; a function counts as present. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) => {
+    if (typeof part === 'function') return '(function)'
+    if (typeof part === 'bigint') return String(part)
+    if (part === null || typeof part !== 'object' || Array.isArray(part)) return part
+    return Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}
