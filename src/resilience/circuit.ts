@@ -116,11 +116,7 @@ export function createCircuit(name: string, options: CircuitSetup | CircuitPrese
 }
 
 /** The same, from numbers that are resolved already. */
-export function createResolvedCircuit(
-  name: string,
-  settings: CircuitSettings,
-  setup: CircuitParts,
-): Circuit {
+export function createResolvedCircuit(name: string, settings: CircuitSettings, setup: CircuitParts): Circuit {
   return new ActorCircuit(name, settings, setup)
 }
 

@@ -1,6 +1,12 @@
 /** The circuits of one runtime, by name: made when first asked for, listed, and stopped together. */
 import { type Clock, systemClock } from '../time/clock.ts'
-import { type Circuit, type CircuitReport, type CircuitSnapshot, createResolvedCircuit, type StartCircuitActor } from './circuit.ts'
+import {
+  type Circuit,
+  type CircuitReport,
+  type CircuitSnapshot,
+  createResolvedCircuit,
+  type StartCircuitActor,
+} from './circuit.ts'
 import { type CircuitSettings, circuitPresets } from './circuit-options.ts'
 
 export interface Circuits {
@@ -28,7 +34,12 @@ export function createCircuits(options: CircuitsOptions = {}): Circuits {
     of(name, settings = circuitPresets.default) {
       const known = circuits.get(name)
       if (known) return known
-      const circuit = createResolvedCircuit(name, settings, { clock, onEvent, snapshot: snapshotOf?.(name), startActor })
+      const circuit = createResolvedCircuit(name, settings, {
+        clock,
+        onEvent,
+        snapshot: snapshotOf?.(name),
+        startActor,
+      })
       circuits.set(name, circuit)
       return circuit
     },

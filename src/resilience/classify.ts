@@ -8,7 +8,7 @@ import { systemClock } from '../time/clock.ts'
 import { kindByFinish, kindByReason, kindByTellingCode, kindByVagueCode } from './failure-codes.ts'
 import { type FailureEvidence, gatherEvidence } from './failure-evidence.ts'
 import { kindByBareStatus, statusEntry } from './failure-statuses.ts'
-import { kindByText, speaksOfTier } from './failure-texts.ts'
+import { kindByText, speaksOfNoQuota, speaksOfTier } from './failure-texts.ts'
 import { readField } from './hostile-fields.ts'
 import { type FailureAction, type FailureKind, type FailureScope, isFailureKind, kindTable } from './kinds.ts'
 import { retryHintMs } from './retry-hint.ts'
@@ -149,6 +149,7 @@ function firmKind(evidence: FailureEvidence): FailureKind | undefined {
   if ((code === 'rate_limit' || code === undefined) && evidence.status !== 200 && speaksOfTier(evidence.texts)) {
     return 'request_too_large_for_tier'
   }
+  if (evidence.status === 429 && speaksOfNoQuota(evidence.texts)) return 'quota_exhausted'
   return code ?? kindByReason(evidence.reasons) ?? kindByRetryInfo(evidence) ?? kindByHeader(evidence.headers)
 }
 
@@ -185,7 +186,8 @@ function kindWithoutStatus(evidence: FailureEvidence, provider: string): Failure
   if (byFinish !== undefined) return byFinish
   const byText = kindByText(evidence.texts, 'all')
   if (evidence.status === null) return byText ?? kindByVagueCode(evidence.codes)
-  if (evidence.bodyNamesError) return byText ?? 'stream_error'
+  const brokeOff = evidence.stream !== '' && evidence.texts.length > 0
+  if (evidence.bodyNamesError || brokeOff) return byText ?? 'stream_error'
   if (evidence.html) return 'invalid_response'
   if (evidence.bodyEmpty && /empty/i.test(evidence.stream)) {
     // Local servers end the stream at once, without a word, where the prompt does not fit.

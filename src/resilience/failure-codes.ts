@@ -30,7 +30,7 @@ const tellingCodes: CodeTable = {
     token_revoked account_deactivated invalid_organization mismatched_organization ACCESS_TOKEN_EXPIRED
     ACCESS_TOKEN_SCOPE_INSUFFICIENT no_api_key missing_api_key CREDENTIALS_MISSING AuthenticationError
     SignatureDoesNotMatch incorrect_api_key_error`,
-  permission: `FTUFormNotFilled SERVICE_DISABLED CONSUMER_SUSPENDED insufficient_permissions IAM_PERMISSION_DENIED
+  permission: `FTUFormNotFilled missing_scope SERVICE_DISABLED CONSUMER_SUSPENDED insufficient_permissions IAM_PERMISSION_DENIED
     ip_not_authorized API_KEY_SERVICE_BLOCKED API_KEY_HTTP_REFERRER_BLOCKED API_KEY_IP_ADDRESS_BLOCKED
     organization_restricted organization_suspended VALIDATION_REQUIRED access_terminated user_suspended
     ACCOUNT_STATE_INVALID`,

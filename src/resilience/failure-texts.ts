@@ -40,7 +40,7 @@ const rules: readonly TextRule[] = [
   {
     kind: 'quota_exhausted',
     pattern:
-      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota)|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|limit:\s{0,3}0(?![\d.])|in arrears|overdue|suspended due to insufficient/is,
+      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota)|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|in arrears|overdue|suspended due to insufficient/is,
   },
   {
     kind: 'overloaded',
@@ -60,7 +60,7 @@ const rules: readonly TextRule[] = [
   {
     kind: 'model_not_found',
     pattern:
-      /model\b.{0,160}(?:not found|does(?: not|n['’]t) exist|isn['’]t supported|is not (?:available|found|a valid|supported)|(?:has been |is |was )(?:deprecated|decommissioned|retired|shut ?down)|could not be found)|(?:unknown|invalid|no such|nonexistent|unsupported) model|not a valid model|inference profile|model (?:identifier|id|name) (?:is |you provided is )?(?:invalid|not valid)|model identifier is invalid|not found for api version|(?:do(?:es)? not|don['’]t) have access to (?:the |this )?model|deployment .{0,60}does not exist|no model (?:named|found|loaded)|try pulling it|^model: \S+$/is,
+      /model\b.{0,160}(?:not found|does(?: not|n['’]t) exist|isn['’]t supported|is not (?:available|found|a valid|supported)|(?:has been |is |was )(?:deprecated|decommissioned|retired|shut ?down)|could not be found)|(?:unknown|invalid|no such|nonexistent|unsupported) model|not a valid model|inference profile|model (?:identifier|id|name) (?:is |you provided is )?(?:invalid|not valid)|model identifier is invalid|not found for api version|(?:do(?:es)? not|don['’]t) have access to (?:the |this )?model|deployment .{0,60}does not exist|no models? (?:named|found|loaded)|try pulling it|^model: \S+$/is,
   },
   {
     kind: 'auth',
@@ -69,7 +69,8 @@ const rules: readonly TextRule[] = [
   },
   {
     kind: 'permission',
-    pattern: /permission|not (?:allowed|authorized|authorised) to|access (?:is )?denied|forbidden/is,
+    pattern:
+      /permission|(?:account|organization) (?:has been|is) (?:disabled|suspended|deactivated)|not (?:allowed|authorized|authorised) to|access (?:is )?denied|forbidden/is,
   },
   { kind: 'timeout', pattern: /timed?[ -]?out\b|deadline exceeded|took too long/is },
   {
@@ -83,6 +84,10 @@ const rules: readonly TextRule[] = [
   },
 ]
 
+/** A quota of nothing: the one limit that no moment of return can lift. */
+const limitOfNothing = /limit:\s{0,3}0(?![\d.])/i
+
+export const speaksOfNoQuota = (texts: readonly string[]): boolean => texts.some(text => limitOfNothing.test(text))
 export const speaksOfTier = (texts: readonly string[]): boolean => texts.some(text => largerThanTier.test(text))
 
 /** The kind that the sentences mean, among those that the caller takes from sentences. */

@@ -136,7 +136,7 @@ class ModelCall {
       random,
       what: `an attempt at '${provider.id}'`,
       attemptMs: profile.timeout.attemptMs,
-      deadlineAt: undefined,
+      deadlineAt: this.#deadlineAt,
       signal,
       circuit: circuits.of(provider.id, profile.circuit),
       counts: speaksAgainstProvider,

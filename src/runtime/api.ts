@@ -7,6 +7,7 @@ import type { Duration } from '../time/duration.ts'
 import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
+import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { HealthCheck } from '../health/check.ts'
 
@@ -237,10 +238,16 @@ export interface CloseOptions {
   readonly grace?: Duration | undefined
 }
 
+/** The input may be left out where the workflow takes none. */
+export type StartArguments<TWorkflow extends AnyWorkflow> = undefined extends InputOf<TWorkflow>
+  ? [input?: InputOf<TWorkflow>, options?: StartOptions]
+  : [input: InputOf<TWorkflow>, options?: StartOptions]
+
 export interface Runtime {
   /** Resolves when the start is durable. */
-  start<TWorkflow extends AnyWorkflow>(workflow: TWorkflow, input?: unknown, options?: StartOptions): Promise<Run>
-  get(runId: string, workflow?: AnyWorkflow): Promise<Run>
+  start<TWorkflow extends AnyWorkflow>(workflow: TWorkflow, ...args: StartArguments<TWorkflow>): Promise<Run<OutputOf<TWorkflow>>>
+  /** @throws RunNotFoundError */
+  get<TWorkflow extends AnyWorkflow = AnyWorkflow>(runId: string, workflow?: TWorkflow): Promise<Run<OutputOf<TWorkflow>>>
   list(options?: ListOptions): Promise<Page<RunSummary>>
   /** Takes up every unfinished run whose workflow is known; says which were, and which were not and why. */
   recover(): Promise<RecoveryReport>

@@ -31,7 +31,7 @@ export class Attempt {
   entered = false
 
   #controller: AbortController | undefined
-  #abortReason: unknown
+  #reason: unknown
   /** Steps and model calls under way: while one is, the function is not waiting. */
   #working = 0
   #remainingMs: number
@@ -52,7 +52,7 @@ export class Attempt {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      if (this.over) this.#controller.abort(this.#abortReason)
+      if (this.over) this.#controller.abort(this.#overReason)
     }
     return this.#controller.signal
   }
@@ -93,13 +93,13 @@ export class Attempt {
 
   /** @throws CancelledError when the attempt is over */
   ensureCurrent(): void {
-    if (this.over) throw this.#abortReason ?? new CancelledError(`this execution of stage '${this.stage.name}' is over`, { stage: this.stage.name })
+    if (this.over) throw this.#overReason
   }
 
   /** `promise`, or the reason for which the attempt ended first. */
   guard<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.over) return reject(this.#abortReason)
+      if (this.over) return reject(this.#overReason)
       this.#interrupts.add(reject)
       promise.then(resolve, reject).finally(() => this.#interrupts.delete(reject))
     })
@@ -138,7 +138,7 @@ export class Attempt {
   end(reason: unknown): void {
     if (this.over) return
     this.over = true
-    this.#abortReason = reason
+    this.#reason = reason
     this.#stopClock()
     this.stage.run.waits.forget(this.stage)
     this.#controller?.abort(reason)
@@ -148,12 +148,17 @@ export class Attempt {
     this.#interrupts.clear()
   }
 
-  /** The attempt has come to its own end: nothing is aborted. */
+  /** The function has ended by itself: nothing is aborted, and what it left behind is refused from now on. */
   finish(): void {
     this.over = true
-    this.#abortReason = new CancelledError(`stage '${this.stage.name}' has ended`, { stage: this.stage.name })
     this.#stopClock()
-    this.#controller?.abort(this.#abortReason)
+    if (this.awaited.size > 0) this.stage.run.waits.forget(this.stage)
+  }
+
+  /** Made when somebody asks: an error with its stack is dear. */
+  get #overReason(): unknown {
+    this.#reason ??= new CancelledError(`this execution of stage '${this.stage.name}' is over`, { stage: this.stage.name })
+    return this.#reason
   }
 
   #settle(outcome: { value?: unknown; thrown?: unknown }): void {

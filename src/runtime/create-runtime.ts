@@ -10,8 +10,8 @@ import { resolveProfile } from '../resilience/profiles.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { toMs } from '../time/duration.ts'
-import { isWorkflow, sourceOf } from '../workflow/definition.ts'
-import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions } from './api.ts'
+import { type AnyWorkflow, isWorkflow, sourceOf } from '../workflow/definition.ts'
+import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
@@ -132,7 +132,7 @@ class HoldfastRuntime implements Runtime {
     for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)
   }
 
-  async start(workflow: Parameters<Runtime['start']>[0], input?: unknown, given: Parameters<Runtime['start']>[2] = {}): Promise<Run> {
+  async start(workflow: AnyWorkflow, input?: unknown, given: StartOptions = {}): Promise<Run<never>> {
     this.#runs.ensureOpen()
     if (!isWorkflow(workflow)) {
       throw new OptionsError('start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine')
@@ -142,7 +142,7 @@ class HoldfastRuntime implements Runtime {
     return this.#handle(await this.#runs.start(workflow, input, start), workflow.name)
   }
 
-  async get(runId: string, workflow?: Parameters<Runtime['get']>[1]): Promise<Run> {
+  async get(runId: string, workflow?: AnyWorkflow): Promise<Run<never>> {
     this.#runs.ensureOpen()
     if (workflow) this.#registry.add(workflow)
     const live = this.#runs.find(runId)
@@ -198,8 +198,9 @@ class HoldfastRuntime implements Runtime {
     await this.#options.store.close()
   }
 
-  #handle(id: string, workflow: string): Run {
-    return createRunHandle(id, workflow, { store: this.#options.store, runs: this.#runs, feed: this.#feed })
+  /** The type of its output is known to who asks. */
+  #handle(id: string, workflow: string): Run<never> {
+    return createRunHandle(id, workflow, { store: this.#options.store, runs: this.#runs, feed: this.#feed }) as Run<never>
   }
 
   #childHandle(id: string, workflow: string) {

@@ -17,6 +17,7 @@ import { compensateStages } from './compensations.ts'
 import type { ItemPlace, LiveStage } from './live-stage.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { emptyMemory, itemOf, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
+import { inputOf } from './run-input.ts'
 import { buildRunResult } from './run-result.ts'
 import type { RunServices } from './run-services.ts'
 import { RunTimers } from './run-timers.ts'
@@ -90,7 +91,7 @@ export class LiveRun implements Committable {
     this.spec = spec
     this.services = services
     this.options = JSON.parse(spec.options) as KeptOptions
-    this.input = JSON.parse(spec.input)
+    this.input = inputOf(definition, spec.input)
     this.memory = stored ? recall(stored) : emptyMemory()
     this.status = stored?.run.status ?? 'pending'
     this.#seq = stored?.run.seq ?? 0

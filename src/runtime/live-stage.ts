@@ -66,7 +66,7 @@ export class LiveStage {
 
   startAttempt(context: StageMachineContext): void {
     const { run } = this
-    this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
+    if (this.attempt) this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
     const attempt = new Attempt(this, context.attempt, context.incarnation)
     this.attempt = attempt
     run.memory.counters.attempts++

@@ -18,9 +18,9 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
     const definition = definitionOf(workflow)
     checkNames(definition, profiles)
     const known = byName.get(definition.name) ?? []
-    if (known.some(other => other.hash === definition.hash)) {
+    if (known.some(other => isSame(other, definition))) {
       // The same definition, given again: its functions may be of a newer load of the file.
-      byName.set(definition.name, [definition, ...known.filter(other => other.hash !== definition.hash)])
+      byName.set(definition.name, [definition, ...known.filter(other => !isSame(other, definition))])
       return false
     }
     byName.set(definition.name, [definition, ...known])
@@ -33,7 +33,7 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
     add,
     definitionFor(run) {
       const known = byName.get(run.workflow) ?? []
-      const same = known.find(definition => definition.hash === run.definitionHash)
+      const same = known.find(({ hash, version }) => hash === run.definitionHash && version === run.version)
       if (same) return same
       const latest = known[0]
       if (!latest) {
@@ -56,3 +56,5 @@ function checkNames(definition: WorkflowDefinition, profiles: KnownProfiles): vo
   resolveProfile({ workflow: definition }, profiles)
   for (const stage of definition.stages.values()) resolveProfile({ stage, workflow: definition }, profiles)
 }
+
+const isSame = (a: WorkflowDefinition, b: WorkflowDefinition): boolean => a.hash === b.hash && a.version === b.version

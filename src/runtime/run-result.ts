@@ -65,9 +65,9 @@ function costOf(counters: Counters): RunCost {
     cachedCalls: counters.cachedCalls,
     replayedCalls: counters.replayedCalls,
     wastedUsd: counters.wastedUsd,
-    baselineUsd: 'unknown',
-    savedUsd: 'unknown',
-    savingsPercent: 'unknown',
+    baselineUsd: counters.calls === 0 ? 0 : 'unknown',
+    savedUsd: counters.calls === 0 ? 0 : 'unknown',
+    savingsPercent: counters.calls === 0 ? 0 : 'unknown',
     warnings: unknown ? [`${counters.unpricedCalls} of ${counters.calls} calls have no price, so the total is unknown`] : [],
   }
 }

@@ -2,8 +2,7 @@
  * The runs that are in memory: started here, or taken up from the store. A run that finds no place waits as `pending`.
  * One id is one run: who starts it again gets the same, and who starts another under it is refused.
  */
-import { HoldfastError, RunConflictError, RunNotFoundError, ValidationError } from '../errors.ts'
-import { describeIssue } from '../options.ts'
+import { HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
 import { isEnded, type NewRun, type RunRow, type Store, type StoredRun } from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
 import { definitionOf, type AnyWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
@@ -11,6 +10,7 @@ import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
 import { LiveRun } from './live-run.ts'
 import type { Registry } from './registry.ts'
+import { keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
 import type { RunServices } from './run-services.ts'
 import type { ResolvedStart } from './runtime-options.ts'
@@ -63,7 +63,7 @@ export class Runs {
     if (registry.add(workflow) && parent === undefined) {
       services.log.warn({ workflow: definition.name }, `workflow '${definition.name}' was not among createRuntime({ workflows }), so a recovery will not find its runs; add it there`)
     }
-    const text = checkedInput(definition, input)
+    const text = keptInput(definition, input)
     const id = start.id ?? ids.run(definition.name)
     const spec: NewRun = {
       workflow: definition.name,
@@ -228,20 +228,6 @@ export class Runs {
   }
 }
 
-function checkedInput(definition: WorkflowDefinition, input: unknown): string {
-  const where = `input of workflow '${definition.name}'`
-  if (!definition.input) return encodeJson(input, where) ?? 'null'
-  const parsed = definition.input.safeParse(input)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]
-    throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
-      workflow: definition.name,
-      path: issue?.path.map(String).join('.') ?? '',
-    })
-  }
-  return encodeJson(parsed.data, where) ?? 'null'
-}
-
 function specOf(row: RunRow): NewRun {
   const { workflow, version, definitionHash, source, input, options, tags, createdAt, parent } = row
   return { workflow, version, definitionHash, source, input, options, tags, createdAt, parent }
@@ -250,7 +236,8 @@ function specOf(row: RunRow): NewRun {
 /** The stored run with its snapshot turned into one of the definition that it goes on with. */
 function migrated(stored: StoredRun, definition: WorkflowDefinition): StoredRun {
   const { run } = stored
-  if (run.definitionHash === definition.hash || !definition.migrate || run.snapshot === null) return stored
+  const same = run.definitionHash === definition.hash && run.version === definition.version
+  if (same || !definition.migrate || run.snapshot === null) return stored
   const snapshot = definition.migrate(JSON.parse(run.snapshot), { version: run.version, hash: run.definitionHash })
   return { ...stored, run: { ...run, snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null } }
 }

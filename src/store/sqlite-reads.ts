@@ -3,7 +3,7 @@
  * belongs together is read in one transaction, so a commit in between is seen wholly or not at all.
  */
 import { decodeCursor, encodeCursor, pageSize } from './run-listing.ts'
-import type { SqliteDatabase, SqliteValue } from './sqlite-driver.ts'
+import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-driver.ts'
 import { rollBack } from './sqlite-schema.ts'
 import {
   type Command,
@@ -40,8 +40,8 @@ export function sqliteReads(database: SqliteDatabase): SqliteReads {
     run: runId => runOf(statements.run.get(runId) as RunColumns | undefined),
     unfinished: () => (statements.unfinished.all() as { run_id: string }[]).map(row => row.run_id),
     load: (runIds, journalTypes) => {
-      const types = JSON.stringify(journalTypes)
-      return reading(database, () => runIds.flatMap(runId => loadRun(statements, runId, types)))
+      const journal = database.prepare(journalOfTypes(journalTypes.length))
+      return reading(database, () => runIds.flatMap(runId => loadRun(statements, journal, runId, journalTypes)))
     },
     list: filter => listRuns(database, filter),
     journal: (runId, after, limit) => statements.journal.all(runId, after, limit).map(journalOf),
@@ -77,9 +77,6 @@ function prepareReads(database: SqliteDatabase) {
     journal: database.prepare(
       `SELECT ${journalColumns} FROM journal WHERE run = ${rowOf} AND seq > ? ORDER BY seq LIMIT ?`,
     ),
-    journalOfTypes: database.prepare(
-      `SELECT ${journalColumns} FROM journal WHERE run = ? AND type IN (SELECT value FROM json_each(?)) ORDER BY seq`,
-    ),
     ledger: database.prepare(`SELECT stage, key, kind, state, data FROM ledger WHERE run = ${rowOf} ORDER BY id`),
     ledgerOfRow: database.prepare('SELECT stage, key, kind, state, data FROM ledger WHERE run = ? ORDER BY id'),
     timers: database.prepare('SELECT key, due_at AS dueAt, data FROM timers WHERE run = ? ORDER BY due_at, key'),
@@ -96,6 +93,9 @@ function prepareReads(database: SqliteDatabase) {
     dataVersion: database.prepare('PRAGMA data_version'),
   }
 }
+
+const journalOfTypes = (count: number): string =>
+  `SELECT ${journalColumns} FROM journal WHERE run = ? AND type IN (${Array(count).fill('?').join(', ')}) ORDER BY seq`
 
 interface RunColumns extends Omit<RunRow, 'tags' | 'parent' | 'source'> {
   readonly row: number
@@ -123,22 +123,37 @@ function runOf(columns: RunColumns | undefined): RunRow | undefined {
   }
 }
 
-const journalOf = (columns: unknown): JournalRow => withoutNulls(columns as JournalRow)
+type JournalColumns = { readonly [K in keyof JournalRow]-?: Exclude<JournalRow[K], undefined> | null }
 
-const replyOf = (columns: ReplyColumns | undefined): CommandReply | undefined => columns && withoutNulls({ ...columns })
+/** The row without the columns that hold nothing. */
+function journalOf(columns: unknown): JournalRow {
+  const { stage, attempt, incarnation, ...rest } = columns as JournalColumns
+  const row = rest as { -readonly [K in keyof JournalRow]: JournalRow[K] }
+  if (stage !== null) row.stage = stage
+  if (attempt !== null) row.attempt = attempt
+  if (incarnation !== null) row.incarnation = incarnation
+  return row
+}
 
-/** The row without the columns that hold nothing; JSON's null is a text and stays. */
-const withoutNulls = <T extends object>(row: object): T =>
-  Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)) as T
+const replyOf = (columns: ReplyColumns | undefined): CommandReply | undefined =>
+  columns && {
+    ...(columns.value === null ? {} : { value: columns.value }),
+    ...(columns.error === null ? {} : { error: columns.error }),
+  }
 
-function loadRun(statements: ReadStatements, runId: string, journalTypes: string): StoredRun[] {
+function loadRun(
+  statements: ReadStatements,
+  journal: SqliteStatement,
+  runId: string,
+  journalTypes: readonly string[],
+): StoredRun[] {
   const columns = statements.run.get(runId) as RunColumns | undefined
   if (!columns) return []
   const { row } = columns
   return [
     {
       run: runOf(columns),
-      journal: statements.journalOfTypes.all(row, journalTypes).map(journalOf),
+      journal: journal.all(row, ...journalTypes).map(journalOf),
       ledger: (statements.ledgerOfRow.all(row) as LedgerRow[]).map(entry => ({ ...entry })),
       timers: (statements.timers.all(row) as TimerRow[]).map(timer => ({ ...timer })),
       signals: (statements.signals.all(row) as SignalRow[]).map(signal => ({ ...signal, consumed: false })),

@@ -117,7 +117,11 @@ export interface SignalRow {
   readonly consumed: boolean
 }
 
-/** All that one commit holds for one run: applied wholly or not at all. */
+/**
+ * All that one commit holds for one run: applied wholly or not at all. Of timers, those to clear go first; of signals,
+ * those to add. A run that is created without a state is `pending` with an empty journal. A name (of a run, a stage, a
+ * key) with U+0000 or half of a surrogate pair is refused with a `ValidationError`, because no database keeps it.
+ */
 export interface RunWrite {
   readonly runId: string
   /** Present in the first write of a run; a run of that id must not exist. */
@@ -206,7 +210,12 @@ export interface Store {
    * `store_readonly`, `store_full`, `store_newer`
    */
   claim(claimant: { readonly pid: number; readonly host: string; readonly at: number }): Promise<StoreOwner>
-  /** Applies all writes in one transaction. Resolves once they are durable. */
+  /**
+   * Applies all writes in one transaction, in order. Resolves once they are durable; when it rejects, none is applied.
+   * @throws LeaseLostError; RunConflictError for `create` of a run that exists; RunNotFoundError for any other write to
+   * one that does not; StoreError `store_failed` for a journal row or a signal whose number is taken, or when the
+   * database failed, `store_full`, `store_corrupt`
+   */
   commit(epoch: number, writes: readonly RunWrite[]): Promise<void>
 
   readRun(runId: string): Promise<RunRow | undefined>

@@ -4,6 +4,8 @@ import type { ResolvedChildSpec } from './child-spec.ts'
 
 export class Children<TNested> {
   readonly #byId = new Map<string, Child<TNested>>()
+  /** Those of the supervisor's own spec, also when they are gone for now. */
+  readonly #specified = new Map<string, Child<TNested>>()
   readonly #significant = new Set<Child<TNested>>()
 
   get size(): number {
@@ -34,29 +36,34 @@ export class Children<TNested> {
   }
 
   /**
-   * The children of these specs and no others. A record of the same id is kept, so that refs to it stay valid.
+   * The children of the supervisor's own spec and no others. A record of the same id is kept, also where its child was
+   * temporary and has gone since, so that refs stay valid and incarnations go on counting.
    * @returns the records that are new, and those that are gone
    */
   reset(specs: readonly ResolvedChildSpec[]): { readonly added: Child<TNested>[]; readonly gone: Child<TNested>[] } {
-    const before = new Map(this.#byId)
+    const gone = new Set(this.#byId.values())
+    const known = new Map(this.#specified)
     const added: Child<TNested>[] = []
     this.#byId.clear()
+    this.#specified.clear()
     for (const spec of specs) {
-      const known = before.get(spec.id)
-      before.delete(spec.id)
-      if (!known) {
-        added.push(this.add(spec))
-        continue
-      }
-      known.spec = spec
-      known.failures = 0
-      known.previousDelayMs = 0
-      known.isRemoved = false
-      this.#byId.set(spec.id, known)
+      const record = known.get(spec.id)
+      const child = record ?? this.add(spec)
+      if (record) this.#renew(record, spec)
+      else added.push(child)
+      this.#specified.set(spec.id, child)
+      gone.delete(child)
     }
-    const gone = [...before.values()]
     for (const child of gone) child.isRemoved = true
-    return { added, gone }
+    return { added, gone: [...gone] }
+  }
+
+  #renew(child: Child<TNested>, spec: ResolvedChildSpec): void {
+    child.spec = spec
+    child.failures = 0
+    child.previousDelayMs = 0
+    child.isRemoved = false
+    this.#byId.set(spec.id, child)
   }
 
   noteStarted(child: Child<TNested>): void {

@@ -63,7 +63,7 @@ export class Supervision {
     this.tree = tree
     this.place = place
     this.#restarts = new PendingRestarts(tree.pacer)
-    for (const child of spec.children) this.add(child)
+    this.#resetChildren()
   }
 
   get phase(): 'idle' | 'starting' | 'running' | 'stopping' | 'stopped' {

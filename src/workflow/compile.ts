@@ -10,7 +10,7 @@ import { decompose, type Flow, type NetMember } from './series-parallel.ts'
 import type { StageDraft } from './stage-list.ts'
 
 /** More regions than this in one parallel state cost too much an event. */
-export const maxRegions = 100
+const maxRegions = 100
 
 interface FlowContext {
   /** The stages that have ended, as far as others of a net wait for them. */

@@ -65,7 +65,7 @@ export interface MapDefinition {
 export interface WorkflowDefinition {
   readonly name: string
   readonly version: string
-  /** Names this very definition: the shape of the flow, its stages and their options; not the code inside functions. */
+  /** Names the flow: a snapshot of one definition fits another of the same version and hash. */
   readonly hash: string
   readonly description?: string | undefined
   /** `built`: compiled from stages. `machine`: an XState machine of the user's own. */

@@ -1,6 +1,7 @@
 /**
- * The name of a definition: the first 16 hex digits of the sha256 of what it says, as JSON with sorted keys. The same
- * definition has the same hash in every process; what is inside functions does not count, only that there is one.
+ * The name of a definition: the first 16 hex digits of the sha256 of its flow, as JSON with sorted keys. Two definitions
+ * with the same hash can go on with each other's snapshots: what a function does, how long a stage may take or which
+ * profile it has is not part of it. The same definition has the same hash in every process.
  */
 import { createHash } from 'node:crypto'
 import type { AnyStateMachine, AnyStateNode } from 'xstate'
@@ -12,11 +13,6 @@ const hashDigits = 16
 export interface Described {
   readonly name: string
   readonly origin: 'built' | 'machine'
-  readonly task?: string | undefined
-  readonly profile?: string | object | undefined
-  readonly signals: Readonly<Record<string, unknown>>
-  readonly input?: unknown
-  readonly output?: unknown
 }
 
 /** The hash of a workflow made of stages. */
@@ -43,39 +39,13 @@ export function hashOfMachine(
 }
 
 function describe(workflow: Described): object {
-  const { name, origin, task, profile, signals, input, output } = workflow
-  return {
-    name,
-    origin,
-    task,
-    profile,
-    signals: Object.keys(signals).sort(),
-    input: input !== undefined,
-    output: output !== undefined,
-  }
+  const { name, origin } = workflow
+  return { name, origin }
 }
 
-function describeStage(stage: StageDraft): object {
-  const { name, kind, needs, task, profile, timeoutMs, warnAfterMs, preflight, optional, remedies, restart } = stage
-  return {
-    name,
-    kind,
-    needs,
-    task,
-    profile,
-    timeoutMs,
-    warnAfterMs,
-    preflight,
-    optional,
-    remedies,
-    restart,
-    when: stage.when !== undefined,
-    fallback: stage.fallback !== undefined,
-    compensate: stage.compensate !== undefined,
-    input: stage.input !== undefined,
-    output: stage.output !== undefined,
-    concurrency: stage.map?.concurrency,
-  }
+/** What a snapshot rests on. A new timeout or profile is no other definition: a run goes on with it. */
+function describeStage({ name, kind, needs }: StageDraft | StageDefinition): object {
+  return { name, kind, needs }
 }
 
 function alwaysOf(node: AnyStateNode): object[] {

@@ -76,4 +76,4 @@ type IsOptionalKey<T, K extends keyof T> =
 /** One object type of an intersection. */
 type Flat<T> = { [K in keyof T]: T[K] }
 
-export type IsAny<T> = 0 extends 1 & T ? true : false
+type IsAny<T> = 0 extends 1 & T ? true : false

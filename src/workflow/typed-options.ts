@@ -17,12 +17,12 @@ export interface FactsOf<TInput, TResults> {
   readonly results: TResults
 }
 
-export interface FallbackFactsOf<TInput, TResults> extends FactsOf<TInput, TResults> {
+interface FallbackFactsOf<TInput, TResults> extends FactsOf<TInput, TResults> {
   readonly error: Error
   readonly signal: AbortSignal
 }
 
-export interface CompensationFactsOf<TInput, TResults> extends FactsOf<TInput, TResults> {
+interface CompensationFactsOf<TInput, TResults> extends FactsOf<TInput, TResults> {
   /** What the stage had returned. */
   readonly result: unknown
   readonly idempotencyKey: string

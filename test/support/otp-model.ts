@@ -98,6 +98,8 @@ export class ModelSupervisor {
     if (known) return known.state === 'running' ? 'already_started' : 'already_present'
     const child: ModelChild = { spec, state: 'stopped' }
     this.children.push(child)
+    // Another spec is another child: it counts its incarnations from 1.
+    this.world.incarnations.delete(this.#pathOf(child))
     if (this.#startOne(child) !== 'fail') return 'ok'
     this.children = this.children.filter(other => other !== child)
     return 'start_failed'
@@ -162,19 +164,23 @@ export class ModelSupervisor {
 
   #startOne(child: ModelChild): StartResult {
     const path = this.#pathOf(child)
-    const attempt = this.world.next(this.world.attempts, path)
-    const { attempts, nested } = child.spec
-    let result = attempts[(attempt - 1) % attempts.length] as StartResult
+    const { nested } = child.spec
+    let result: StartResult
     if (nested) {
       child.nested = new ModelSupervisor(nested, this.world, `${path}/`)
       result = child.nested.start() ? 'ok' : 'fail'
-    }
+    } else result = this.#attempt(child.spec, path)
     if (result === 'ok') {
       child.state = 'running'
       this.world.log.push(`+${path}${this.world.next(this.world.incarnations, path)}`)
     }
     if (result === 'ignore') this.#stopped(child)
     return result
+  }
+
+  #attempt({ attempts }: ModelChildSpec, path: string): StartResult {
+    const attempt = this.world.next(this.world.attempts, path)
+    return attempts[(attempt - 1) % attempts.length] as StartResult
   }
 
   #terminate(child: ModelChild): void {

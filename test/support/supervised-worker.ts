@@ -93,3 +93,5 @@ export const fail = (sup: Supervisor, path: string): void => sup.child(path).sen
 export const finish = (sup: Supervisor, path: string): void => sup.child(path).send({ type: 'FINISH' })
 
 export const propertyRuns = Number(process.env.HOLDFAST_PROPERTY_RUNS ?? 100)
+/** Properties are given the time that their number of runs needs. */
+export const propertyTimeoutMs = Math.max(20_000, propertyRuns * 200)

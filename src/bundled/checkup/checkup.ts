@@ -132,10 +132,12 @@ export const checkup = defineWorkflow({
       description: 'Says it in a few sentences.',
     },
     async ({ results, model }) => {
-      const sentences = factsOf(examinationOf(results)).slice(0, summarySentences)
-      const system = 'Summarise in at most five sentences what the checkup of a repository found.'
-      const { text } = await model.generate({ system, prompt: sentences.join('\n') })
-      return text
+      const [tests = '', ...rest] = factsOf(examinationOf(results)).slice(0, summarySentences)
+      if (rest.length === 0) return tests
+      const system =
+        'Say in at most five sentences what else the checkup of a repository found; its tests were told already.'
+      const { text } = await model.generate({ system, prompt: rest.map(fact => `- ${fact}`).join('\n') })
+      return `${tests}\n\n${text}`
     },
   )
   .stage('report', { needs: [...examined, 'review', 'summary'], description: 'Writes the report.' }, ({ results }) =>

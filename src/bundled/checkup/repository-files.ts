@@ -15,8 +15,6 @@ export interface FileChoice {
 
 export interface RepositoryFiles {
   readonly files: readonly string[]
-  /** Why git could not be asked. */
-  readonly withoutGit?: string | undefined
   /** There were more files than are looked at. */
   readonly truncated: boolean
 }
@@ -50,7 +48,6 @@ export async function listFiles(root: string, choice: FileChoice, signal: AbortS
   const files = all.filter(file => isWorthALook(file) && isChosen(file, choice)).sort(compareText)
   return {
     files: files.slice(0, fileLimit),
-    withoutGit: git.ok ? undefined : git.reason,
     truncated: files.length > fileLimit || all.length >= fileLimit * 2,
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Runs a command as a child process in a process group of its own and always ends it: when its time is up, when the
- * caller aborts, and when it has ended itself but left something behind, the whole group is killed. Where the platform
+ * caller aborts, and when it has ended itself but left something behind, the whole group is killed; when it is stopped,
+ * so is what it started outside of the group. Where the platform
  * has groups, a guard in the group waits for this process's death and kills the group then, so that not even `kill -9`
  * of Holdfast leaves a hung test behind. Output is kept bounded: the end of it. It resolves for every end of the
  * command and rejects only when aborted.
@@ -8,6 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { type Clock, systemClock } from '../../time/clock.ts'
+import { descendantsOf } from './process-tree.ts'
 
 export interface ProcessSpec {
   readonly command: string
@@ -61,17 +63,23 @@ export function runProcess(spec: ProcessSpec): Promise<ProcessEnd> {
     const stdout = tail(child.stdout, spec.outputLimit ?? 65_536)
     const stderr = tail(child.stderr, spec.outputLimit ?? 65_536)
     const timers: unknown[] = []
+    const strays: number[] = []
     let stopping: 'timeout' | 'aborted' | undefined
 
     const stop = (reason: 'timeout' | 'aborted'): void => {
       stopping ??= reason
+      // Looked for before anything is killed: afterwards nobody knows whose children they were.
+      strays.push(...(child.pid === undefined ? [] : descendantsOf(child.pid)))
       signalGroup(child, 'SIGTERM')
       timers.push(clock.setTimeout(() => signalGroup(child, 'SIGKILL'), spec.graceMs ?? 1000))
     }
     const onAbort = (): void => stop('aborted')
-    const finish = (end: ProcessEnd['end'], exitCode: number | null, error?: string): void => {
-      for (const timer of timers) clock.clearTimeout(timer)
+    const stopWatching = (): void => {
+      for (const timer of timers.splice(0)) clock.clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
+    }
+    const finish = (end: ProcessEnd['end'], exitCode: number | null, error?: string): void => {
+      stopWatching()
       child.stdout?.destroy()
       child.stderr?.destroy()
       if (stopping === 'aborted') {
@@ -95,7 +103,9 @@ export function runProcess(spec: ProcessSpec): Promise<ProcessEnd> {
 
     child.once('error', error => finish('not-started', null, error.message))
     child.once('exit', (code, killedBy) => {
+      stopWatching()
       signalGroup(child, 'SIGKILL')
+      for (const stray of strays) killStray(stray)
       const ended = (): void => {
         const refusal = code === 126 || code === 127 ? shellRefusal.exec(stderr.text())?.[0] : undefined
         if (refusal) finish('not-started', null, refusal)
@@ -130,6 +140,14 @@ function signalGroup(child: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {
     else process.kill(-child.pid, name)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') child.kill(name)
+  }
+}
+
+function killStray(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It went with its group.
   }
 }
 

@@ -136,7 +136,8 @@ function findingsOf(task: TestTask, status: TestStatus, run: OneRun, { root }: T
   if (status !== 'failed' && status !== 'flaky') return []
   const flaky = status === 'flaky'
   const shown = run.failures.slice(0, failureLimit).map(({ name, text }) => {
-    const what = [name, name === '' ? tellingLine(text) : firstLine(text)].filter(Boolean).join(': ') || 'it ended with a failure'
+    const what =
+      [name, name === '' ? tellingLine(text) : firstLine(text)].filter(Boolean).join(': ') || 'it ended with a failure'
     const message = flaky ? `Failed and then passed, unchanged: ${what}` : what
     return at(message, flaky ? 'test-flaky' : 'test-failed', flaky ? 'warning' : 'error', text)
   })

@@ -61,6 +61,16 @@ export const commandCases: readonly StoreCase[] = [
     await store.enqueueCommand(command('b'))
     assert.equal(calls, 1)
   }),
+
+  storeCase('closing forgets who listened', async store => {
+    await claim(store)
+    let calls = 0
+    store.onCommands(() => calls++)
+    await store.close()
+    await claim(store)
+    await store.enqueueCommand(command('a'))
+    assert.equal(calls, 0)
+  }),
 ]
 
 const command = (id: string): Command => ({ id, name: 'cancel', runId: 'r', args: '{"reason":"é"}', at: 1_000 })

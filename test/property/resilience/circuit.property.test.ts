@@ -54,7 +54,7 @@ class Walk {
     else if (step.do === 'crash') this.#crash()
     else if (step.do === 'reset' || step.do === 'isolate') this.circuit[step.do]()
     else if (step.do === 'begin') this.#begin()
-    else this.#end(step.do, step.which)
+    else if ('which' in step) this.#end(step.do, step.which)
     if (this.circuit.state !== 'half-open') this.probes.clear()
   }
 

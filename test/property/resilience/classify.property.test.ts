@@ -73,7 +73,25 @@ describe('a failure keeps its kind', () => {
       }),
     )
   })
+
+  test('as the usual client libraries throw it', () => {
+    const answered = cases.filter(({ status, body }) => status !== null && status >= 400 && body !== null)
+    fc.assert(
+      fc.property(fc.constantFrom(...answered), fc.constantFrom(...clientForms), (known, form) => {
+        expect(seen(form(known), known.provider)).toEqual(seen(known, known.provider))
+      }),
+    )
+  })
 })
+
+const asText = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body))
+const clientForms: readonly ((known: Case) => Error)[] = [
+  ({ status, headers, body }) => Object.assign(new Error(`${status} ${asText(body)}`), { status, headers }),
+  ({ status, headers, body }) => Object.assign(new Error('x'), { status, headers: new Headers(headers), error: body }),
+  ({ status, headers, body }) =>
+    Object.assign(new Error('x'), { statusCode: status, responseHeaders: headers, responseBody: asText(body) }),
+  ({ status, headers, body }) => Object.assign(new Error('x'), { response: { status, headers, data: body } }),
+]
 
 describe('classifyError', () => {
   test('never throws, and always gives a whole answer', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   type ChildSpec,
   createSupervisor,
@@ -17,7 +17,7 @@ import {
   type StartResult,
   World,
 } from '../../support/otp-model.ts'
-import { lineOf, propertyRuns, stillborn, worker } from '../../support/supervised-worker.ts'
+import { lineOf, propertyRuns, propertyTimeoutMs, stillborn, worker } from '../../support/supervised-worker.ts'
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f']
 
@@ -177,6 +177,8 @@ async function apply(
     expect(await outcome(sup[method](id))).toBe(model[method](id))
   }
 }
+
+vi.setConfig({ testTimeout: propertyTimeoutMs })
 
 describe('agreement with the model of OTP', () => {
   const commands = fc.array(commandArbitrary, { maxLength: 25 })

@@ -334,6 +334,24 @@ describe('answers of providers', () => {
     ],
     ['invalid_response', wire(200, '<html><body>welcome</body></html>')],
     ['stream_error', { ...wire(200, { id: 'x' }), stream: 'ended without a terminal marker' }],
+    [
+      'quota_exhausted',
+      wire(
+        429,
+        google(429, 'RESOURCE_EXHAUSTED', 'Quota exceeded for metric: x/free_tier_requests, limit: 0, model: y', [
+          { retryDelay: '5s' },
+        ]),
+      ),
+    ],
+    [
+      'context_length',
+      {
+        ...wire(200, { name: 'ValidationException', message: 'Input is too long for requested model.' }),
+        stream: 'in-stream exception',
+      },
+    ],
+    ['model_not_found', wire(400, { error: 'No models loaded. Please load a model in the developer page' })],
+    ['permission', wire(400, anthropic('invalid_request_error', 'This organization has been disabled.'))],
   ])('%s: %j', (kind, failure) => {
     expect(classifyError(failure).kind).toBe(kind)
   })
@@ -383,6 +401,14 @@ describe('hints of when to come again', () => {
     ['Retry your request with 3 models', undefined],
   ])('in the sentence %j', (sentence, expected) => {
     expect(classifyError(wire(429, openai(sentence, 'rate_limit_exceeded'))).retryAfterMs).toBe(expected)
+  })
+
+  test('the end of an exhausted window outranks a sentence, and a sentence that of one with room', () => {
+    const body = openai('Please try again in 20s.', 'rate_limit_exceeded')
+    const hint = (remaining: string) =>
+      classifyError(wire(429, body, { 'x-ratelimit-remaining-tokens': remaining, 'x-ratelimit-reset-tokens': '6m0s' }))
+        .retryAfterMs
+    expect([hint('0'), hint('500')]).toEqual([360_000, 20_000])
   })
 
   test('the detail of a body counts, written as text or as an object', () => {

@@ -1,13 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -182,17 +173,16 @@ test('the database of another program is refused and stays as it was', async () 
 const command = { id: 'c', name: 'cancel', runId: 'r', args: '{}', at: 1 }
 
 test('a truncated file and one with a damaged header are reported as corrupt', async () => {
-  const truncated = await storeWithARun()
-  truncateSync(truncated, 5 * 4096 + 100)
+  const whole = await storeWithARun()
+  const bytes = readFileSync(whole)
+  const truncated = join(dirname(whole), 'truncated.db')
+  writeFileSync(truncated, bytes.subarray(0, 5 * 4096 + 100))
   await refusal(sqliteStore(truncated).claim(claimant), 'store_corrupt', truncated)
   await refusal(sqliteStore(truncated).readRun('r'), 'store_corrupt', truncated)
 
-  const damaged = await storeWithARun()
-  const bytes = readFileSync(damaged)
-  bytes.fill(0x5a, 100, 4096)
-  const copy = join(dirname(damaged), 'damaged.db')
-  writeFileSync(copy, bytes)
-  await refusal(sqliteStore(copy).claim(claimant), 'store_corrupt', copy)
+  const damaged = join(dirname(whole), 'damaged.db')
+  writeFileSync(damaged, bytes.fill(0x5a, 100, 4096))
+  await refusal(sqliteStore(damaged).claim(claimant), 'store_corrupt', damaged)
 })
 
 test('a store of a newer schema is refused by owner, reader and commander', async () => {

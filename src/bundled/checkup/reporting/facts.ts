@@ -16,7 +16,10 @@ export function factsOf(examination: Examination): string[] {
 }
 
 export function testSentence({ tests, testsNotChosen }: Examination): string {
-  if (tests.length === 0) return testsNotChosen > 0 ? 'No test file was run.' : 'No test files were found.'
+  if (tests.length === 0)
+    return testsNotChosen > 0
+      ? `None of the ${counted(testsNotChosen, 'test file')} was asked for.`
+      : 'No test files were found.'
   const counts = countByStatus(tests)
   const run = tests.length - counts.skipped
   const bad = [
@@ -25,8 +28,9 @@ export function testSentence({ tests, testsNotChosen }: Examination): string {
     ...(counts.error > 0 ? [`${counts.error} could not be run`] : []),
     ...(counts.flaky > 0 ? [`${counts.flaky} ${counts.flaky === 1 ? 'is' : 'are'} flaky`] : []),
   ]
-  const share = testsNotChosen > 0 ? ` (a share: ${testsNotChosen} more were not chosen)` : ''
-  const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
+  const all = tests.length + testsNotChosen
+  const share = testsNotChosen > 0 ? ` (a share was asked for: ${tests.length} of ${all})` : ''
+  const skipped = counts.skipped > 0 ? `; ${counts.skipped} ${counts.skipped === 1 ? 'was' : 'were'} skipped` : ''
   if (run === 0) return `None of the ${counted(tests.length, 'test file')} could be run here${share}.`
   if (bad.length === 0) return `All ${counted(run, 'test file')} that ran passed${skipped}${share}.`
   return `Of ${counted(run, 'test file')}, ${listed([...bad, `${counts.passed} passed`])}${skipped}${share}.`

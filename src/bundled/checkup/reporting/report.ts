@@ -62,17 +62,10 @@ function testSection({ tests, testsNotChosen, ...rest }: Examination): string[] 
     '## Tests',
     '',
     testSentence({ tests, testsNotChosen, ...rest }),
-    ...share(ran.length + skipped.length, testsNotChosen),
     ...(shown.length > 0 ? ['', ...table(['status', 'test file', 'duration'], shown.map(toTestRow))] : []),
     ...andMore(ran.length - shown.length, restOf(ran.slice(listLimit))),
     ...skippedLines(skipped),
   ]
-}
-
-function share(looked: number, notChosen: number): string[] {
-  if (notChosen === 0) return []
-  const total = looked + notChosen
-  return ['', `A share was asked for: ${looked} of ${total} test files (${Math.round((100 * looked) / total)} %).`]
 }
 
 const toTestRow = ({ status, file, durationMs }: TestResult): string[] => [status, file, formatMs(durationMs)]
@@ -104,7 +97,7 @@ function findingSections(findings: readonly Finding[]): string[] {
     const shown = those.slice(0, listLimit)
     const lines = shown.map(
       ({ file, line, rule, message }) =>
-        `- ${shortened(file, 200)}:${line} [${shortened(rule, 60)}] ${shortened(message)}`,
+        `- ${shortened(file, 160)}:${line} [${shortened(rule, 40)}] ${shortened(message, 240)}`,
     )
     return ['', `### ${titles[severity]} (${those.length})`, '', ...lines, ...andMore(those.length - shown.length)]
   })

@@ -39,6 +39,8 @@ function messageIn(block: readonly string[]): string[] {
   const inline = (block[at] as string).replace(/^\w+:\s*/, '')
   if (!/^[|>]-?$/.test(inline)) return [inline.replace(/^(['"])(.*)\1$/, '$2')]
   const below = block.slice(at + 1)
-  const next = below.findIndex(line => /^(?:code|name|expected|actual|operator|stack|failureType|location|at):/.test(line))
+  const next = below.findIndex(line =>
+    /^(?:code|name|expected|actual|operator|stack|failureType|location|at):/.test(line),
+  )
   return below.slice(0, next === -1 ? undefined : next)
 }

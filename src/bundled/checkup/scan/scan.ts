@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { type Finding, findingSchema, orderFindings } from '../findings.ts'
 import { sizeOf } from '../repository-files.ts'
@@ -36,6 +37,7 @@ export async function scanFiles({ root, files, signal, onProgress }: ScanOptions
   for (const [index, file] of files.entries()) {
     signal.throwIfAborted()
     if (index % 100 === 0) onProgress?.(index / files.length)
+    if (index % 10 === 0) await setImmediate() // Lets the rest of the process have its turn.
     const source = await textOf(root, file)
     if (source === undefined) continue
     scanned++

@@ -36,8 +36,9 @@ const byFile = <T extends TestCandidate>(candidates: readonly T[]): T[] =>
 
 const directoryOf = (file: string): string => file.slice(0, Math.max(0, file.lastIndexOf('/')))
 
-/** Whole systems, which take long. */
-const isSlow = (file: string): boolean => /(?:^|\/)(?:e2e|end-to-end|crash|stress|soak|perf\w*|bench\w*)\//.test(file)
+/** Whole systems and whole compilations, which take long. */
+const isSlow = (file: string): boolean =>
+  /(?:^|\/)(?:e2e|end-to-end|types|crash|stress|soak|perf\w*|bench\w*)\//.test(file)
 
 function worthFirst(a: TestCandidate, b: TestCandidate): number {
   const never = Number.MAX_SAFE_INTEGER

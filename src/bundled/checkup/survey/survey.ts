@@ -50,7 +50,7 @@ const depthLimit = 2
 export async function survey({ path, maxTests, signal, ...choice }: SurveyOptions): Promise<Survey> {
   const root = resolve(path)
   await requireDirectory(root, path)
-  const { files, withoutGit, truncated } = await listFiles(root, choice, signal)
+  const { files, truncated } = await listFiles(root, choice, signal)
   const facts: ChoiceFacts = { root, packages: packagesOnDisk(), tools: toolsOf(root, signal) }
   const { tasks, notRun } = await findTests(files, facts, signal)
   const nested = checkupDepth() >= depthLimit
@@ -66,7 +66,6 @@ export async function survey({ path, maxTests, signal, ...choice }: SurveyOption
       ? 'this is a checkup inside the tests of another'
       : await findTypeCheck(root, facts.packages, facts.tools),
     notes: [
-      ...(withoutGit === undefined ? [] : [`git could not be asked: ${withoutGit}`]),
       ...(truncated ? ['there are more than 100,000 files; the rest was not looked at'] : []),
       ...(nested ? ['this is a checkup inside the tests of another, so it runs no tests'] : []),
     ],

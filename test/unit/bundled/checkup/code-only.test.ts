@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are source code
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { codeOnly } from '../../../../src/bundled/checkup/scan/code-only.ts'
@@ -6,7 +8,16 @@ const newlinesOf = (text: string): number[] => [...text].flatMap((char, at) => (
 
 describe('code without comments and strings', () => {
   test('keeps every position and every line, of any text at all', () => {
-    const piece = fc.constantFrom(...'\'"`/*\\${}()[]\n #ab=<>+'.split(''), '//', '/*', '*/', '"""', "'''", 'f"', 'return ')
+    const piece = fc.constantFrom(
+      ...'\'"`/*\\${}()[]\n #ab=<>+'.split(''),
+      '//',
+      '/*',
+      '*/',
+      '"""',
+      "'''",
+      'f"',
+      'return ',
+    )
     const language = fc.constantFrom('javascript' as const, 'python' as const)
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), language, (pieces, spoken) => {
@@ -31,7 +42,14 @@ describe('code without comments and strings', () => {
       'f(/SEEN"/)',
       "'it\\'s SEEN'",
     )
-    const shown = fc.constantFrom('call(CODE)', '`${CODE}`', 'a / CODE / b', '<p>{CODE}</p>', '`${`${CODE}`}`', '({ a: CODE })')
+    const shown = fc.constantFrom(
+      'call(CODE)',
+      '`${CODE}`',
+      'a / CODE / b',
+      '<p>{CODE}</p>',
+      '`${`${CODE}`}`',
+      '({ a: CODE })',
+    )
     fc.assert(
       fc.property(fc.array(fc.oneof(hidden, shown)), pieces => {
         const code = codeOnly(pieces.join('\n;'), 'javascript')
@@ -42,7 +60,15 @@ describe('code without comments and strings', () => {
   })
 
   test('hides what stands in Python comments and strings, and shows what an f-string inserts', () => {
-    const hidden = fc.constantFrom('# SEEN', '"SEEN"', "'SEEN'", '"""SEEN\nSEEN"""', "'''SEEN'''", 'r"SEEN\\"', 'f"SEEN {{SEEN}}"')
+    const hidden = fc.constantFrom(
+      '# SEEN',
+      '"SEEN"',
+      "'SEEN'",
+      '"""SEEN\nSEEN"""',
+      "'''SEEN'''",
+      'r"SEEN\\"',
+      'f"SEEN {{SEEN}}"',
+    )
     const shown = fc.constantFrom('f"a {CODE} b"', 'call(CODE)', "rf'{CODE}'")
     fc.assert(
       fc.property(fc.array(fc.oneof(hidden, shown)), pieces => {

@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are source code
+
 import { describe, expect, test } from 'vitest'
 import { dangerousCalls } from '../../../../src/bundled/checkup/scan/dangerous-calls.ts'
 
@@ -16,7 +18,11 @@ describe('dangerous calls', () => {
       "const { execSync: run } = require('child_process')\nrun(`ls ${d}`)",
       ['dangerous-shell'],
     ],
-    ['a shell command of the whole module', "import * as cp from 'child_process'\ncp.exec(`ls ${d}`)", ['dangerous-shell']],
+    [
+      'a shell command of the whole module',
+      "import * as cp from 'child_process'\ncp.exec(`ls ${d}`)",
+      ['dangerous-shell'],
+    ],
     [
       'a promised shell command',
       `import { promisify } from 'util'\n${shell}const sh = promisify(exec)\nawait sh(\`ls \${d}\`)`,
@@ -70,7 +76,9 @@ describe('dangerous calls', () => {
   })
 
   test('says the line', () => {
-    expect(dangerousCalls('a.js', '// eval(x)\n\n  eval(x)\n')).toMatchObject([{ file: 'a.js', line: 3, severity: 'error' }])
+    expect(dangerousCalls('a.js', '// eval(x)\n\n  eval(x)\n')).toMatchObject([
+      { file: 'a.js', line: 3, severity: 'error' },
+    ])
   })
 
   test('does not read languages that it does not know', () => {

@@ -14,7 +14,11 @@ const oneHundredLines = (...files: readonly string[]): ReadonlyMap<string, numbe
 
 describe('bug risk', () => {
   test('is higher where fixes are recent', () => {
-    const commits = [commit(1000, 'Fix the new', 'new.ts'), commit(500, 'Work', 'new.ts', 'old.ts'), commit(0, 'fix: old', 'old.ts')]
+    const commits = [
+      commit(1000, 'Fix the new', 'new.ts'),
+      commit(500, 'Work', 'new.ts', 'old.ts'),
+      commit(0, 'fix: old', 'old.ts'),
+    ]
     const risks = bugRisk({ commits, linesOf: oneHundredLines('new.ts', 'old.ts') })
     expect(risks).toMatchObject([
       { file: 'new.ts', score: 100, fixes: 1, churn: 20, lines: 100 },
@@ -67,7 +71,13 @@ describe('the history', () => {
       truncated: false,
       commits: [
         { subject: 'Move', changes: [{ file: 'b.ts', renamedFrom: 'a.ts', lines: 0 }] },
-        { subject: 'fix: two', changes: [{ file: 'a.ts', lines: 2 }, { file: 'an odd "näme".ts', lines: 1 }] },
+        {
+          subject: 'fix: two',
+          changes: [
+            { file: 'a.ts', lines: 2 },
+            { file: 'an odd "näme".ts', lines: 1 },
+          ],
+        },
         { subject: 'Begin', changes: [{ file: 'a.ts', lines: 3 }] },
       ],
     })
@@ -115,7 +125,12 @@ describe('the assessment', () => {
   test('says why there is none without git', async () => {
     const root = await projectOf({ 'a.ts': 'a' })
     const risk = await assessRisk({ root, files: ['a.ts'], signal: neverAborted })
-    expect(risk).toEqual({ commits: 0, files: [], findings: [], notes: ['no git history: this is not a git repository'] })
+    expect(risk).toEqual({
+      commits: 0,
+      files: [],
+      findings: [],
+      notes: ['no git history: this is not a git repository'],
+    })
   })
 
   test('says why there is none without a commit', async () => {

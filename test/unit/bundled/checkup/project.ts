@@ -1,5 +1,6 @@
 /** A fixture project in a directory of its own, with this repository's dependencies; removed when the test file ends. */
 import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -35,8 +36,22 @@ export async function writeFiles(directory: string, files: Readonly<Record<strin
 
 /** Whether a process runs; one that has ended and that nobody has asked about yet does not. */
 export function isAlive(pid: number): boolean {
-  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim()
-  return state !== '' && !state.startsWith('Z')
+  const state = process.platform === 'linux' ? stateInProc(pid) : stateByPs(pid)
+  return state !== '' && state !== 'Z'
+}
+
+function stateInProc(pid: number): string {
+  try {
+    return /\) (\S) [^)]*$/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function stateByPs(pid: number): string {
+  return spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+    .stdout.trim()
+    .slice(0, 1)
 }
 
 export function git(directory: string, ...args: string[]): void {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { severities, testStatuses } from '../../../../src/bundled/checkup/findings.ts'
 import { factsOf } from '../../../../src/bundled/checkup/reporting/facts.ts'
 import { makeReport, reportLimit } from '../../../../src/bundled/checkup/reporting/report.ts'
-import { examinationOf, type Examination } from '../../../../src/bundled/checkup/results.ts'
+import { type Examination, examinationOf } from '../../../../src/bundled/checkup/results.ts'
 
 const nothing: Examination = {
   root: '/project',
@@ -49,13 +49,11 @@ describe('the report', () => {
     expect(reportOf(example)).toMatchInlineSnapshot(`
       "# Checkup of /project
 
-      This repository needs attention: 1 error and 0 warnings. Of 3 test files, 1 failed, 1 hung and was killed and 1 passed, 1 skipped (a share: 4 more were not chosen). The type check (npm run typecheck) passed. The scan of 12 files found no secret and no dangerous call. By the history of 40 commits the next bug is most likely in src/a.ts.
+      This repository needs attention: 1 error and 0 warnings. Of 3 test files, 1 failed, 1 hung and was killed and 1 passed; 1 was skipped (a share was asked for: 4 of 8). The type check (npm run typecheck) passed. The scan of 12 files found no secret and no dangerous call. By the history of 40 commits the next bug is most likely in src/a.ts.
 
       ## Tests
 
-      Of 3 test files, 1 failed, 1 hung and was killed and 1 passed, 1 skipped (a share: 4 more were not chosen).
-
-      A share was asked for: 4 of 8 test files (50 %).
+      Of 3 test files, 1 failed, 1 hung and was killed and 1 passed; 1 was skipped (a share was asked for: 4 of 8).
 
       | status  | test file      | duration |
       | ------- | -------------- | -------- |
@@ -97,14 +95,33 @@ describe('the report', () => {
   })
 
   test('says how many more there are', () => {
-    const tests = Array.from({ length: 50 }, (_, n) => ({ file: `${n}.test.ts`, status: 'passed' as const, durationMs: 1 }))
+    const tests = Array.from({ length: 50 }, (_, n) => ({
+      file: `${n}.test.ts`,
+      status: 'passed' as const,
+      durationMs: 1,
+    }))
     expect(reportOf({ ...nothing, tests })).toContain('and 30 more (30 passed)')
   })
 
   test('is never longer than its bound, whatever was found', () => {
-    const text = fc.oneof(fc.string({ maxLength: 3000 }), fc.constant('|'.repeat(5000)), fc.constant('\n\n'.repeat(3000)))
-    const finding = fc.record({ file: text, line: fc.nat().map(n => n + 1), rule: text, severity: fc.constantFrom(...severities), message: text })
-    const result = fc.record({ file: text, status: fc.constantFrom(...testStatuses), durationMs: fc.nat(), reason: text })
+    const text = fc.oneof(
+      fc.string({ maxLength: 3000 }),
+      fc.constant('|'.repeat(5000)),
+      fc.constant('\n\n'.repeat(3000)),
+    )
+    const finding = fc.record({
+      file: text,
+      line: fc.nat().map(n => n + 1),
+      rule: text,
+      severity: fc.constantFrom(...severities),
+      message: text,
+    })
+    const result = fc.record({
+      file: text,
+      status: fc.constantFrom(...testStatuses),
+      durationMs: fc.nat(),
+      reason: text,
+    })
     const many = { maxLength: 200, size: 'max' as const }
     const examination = fc.record({
       root: text,
@@ -128,14 +145,16 @@ describe('the report', () => {
   })
 
   test('keeps a table in order when a name has a bar in it', () => {
-    expect(reportOf({ ...nothing, tests: [{ file: 'a|b.test.ts', status: 'passed', durationMs: 1 }] })).toContain('a\\|b.test.ts')
+    expect(reportOf({ ...nothing, tests: [{ file: 'a|b.test.ts', status: 'passed', durationMs: 1 }] })).toContain(
+      'a\\|b.test.ts',
+    )
   })
 })
 
 describe('the facts', () => {
   test('say the most important first and end in full stops', () => {
     expect(factsOf(example)).toEqual([
-      'Of 3 test files, 1 failed, 1 hung and was killed and 1 passed, 1 skipped (a share: 4 more were not chosen).',
+      'Of 3 test files, 1 failed, 1 hung and was killed and 1 passed; 1 was skipped (a share was asked for: 4 of 8).',
       'The type check (npm run typecheck) passed.',
       'The scan of 12 files found no secret and no dangerous call.',
       'By the history of 40 commits the next bug is most likely in src/a.ts.',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ProviderError } from '../../../../src/errors.ts'
 import { readExcerpts, reviewPrompt, toReview, withoutReview } from '../../../../src/bundled/checkup/review.ts'
+import { ProviderError } from '../../../../src/errors.ts'
 import { projectOf } from './project.ts'
 
 describe('the review', () => {

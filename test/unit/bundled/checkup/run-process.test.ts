@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { childEnvironment } from '../../../../src/config/child-environment.ts'
 import { type ProcessSpec, runProcess } from '../../../../src/bundled/checkup/run-process.ts'
+import { childEnvironment } from '../../../../src/config/child-environment.ts'
 import { emptyProject, isAlive, neverAborted } from './project.ts'
 
 const nodeScript = (script: string, more: Partial<ProcessSpec> = {}): ProcessSpec => ({
@@ -77,6 +77,17 @@ describe('a child process', () => {
     for (const id of ids) await vi.waitFor(() => expect(isAlive(id)).toBe(false))
   })
 
+  test('that hangs is killed with what it started outside of its process group', async () => {
+    const script = stubborn('print').replace(
+      "setInterval(() => {}, 1000)'])",
+      "setInterval(() => {}, 1000)'], { detached: true })",
+    )
+    expect(script).toContain('detached')
+    const end = await runProcess(nodeScript(script, { timeoutMs: 1500, graceMs: 100 }))
+    expect(end.end).toBe('timeout')
+    for (const id of idsIn(end.stdout)) await vi.waitFor(() => expect(isAlive(id)).toBe(false))
+  })
+
   test('is killed with all it started when the caller aborts, and the reason is given back', async () => {
     const directory = await emptyProject()
     const controller = new AbortController()
@@ -109,7 +120,9 @@ describe('a child process', () => {
          env: {}, timeoutMs: 60000, signal: new AbortController().signal })`,
     )
     const tsx = import.meta.resolve('tsx')
-    const parent = spawn(process.execPath, ['--import', tsx, join(directory, 'parent.mts')], { env: childEnvironment() })
+    const parent = spawn(process.execPath, ['--import', tsx, join(directory, 'parent.mts')], {
+      env: childEnvironment(),
+    })
     const ids = await vi.waitFor(async () => idsIn(await readFile(join(directory, 'ids'), 'utf8')), { timeout: 15_000 })
     parent.kill('SIGKILL')
     for (const id of ids) await vi.waitFor(() => expect(isAlive(id)).toBe(false), { timeout: 5000 })

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { type TestOutcome, runTestFile } from '../../../../src/bundled/checkup/run-test-file.ts'
+import { runTestFile, type TestOutcome } from '../../../../src/bundled/checkup/run-test-file.ts'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
 import { isAlive, neverAborted, projectFrom } from './project.ts'
 
@@ -40,9 +40,7 @@ describe('a test file under node:test', () => {
     const { result, findings } = await outcomeOf(root, 'test/hanging.test.js', 2500, onSlow)
     expect(result).toMatchObject({ status: 'timeout', reason: 'it did not end within 2.5s and was killed' })
     expect(findings).toMatchObject([{ file: 'test/hanging.test.js', line: 1, rule: 'test-hung', severity: 'error' }])
-    expect(onSlow).toHaveBeenCalledExactlyOnceWith(
-      'test/hanging.test.js still runs after 1.3s; at 2.5s it is killed',
-    )
+    expect(onSlow).toHaveBeenCalledExactlyOnceWith('test/hanging.test.js still runs after 1.3s; at 2.5s it is killed')
     const grandchild = Number(await readFile(join(root, 'test/grandchild-pid'), 'utf8'))
     await vi.waitFor(() => expect(isAlive(grandchild)).toBe(false))
   })

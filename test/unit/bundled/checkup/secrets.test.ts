@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts are source code
+
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { secretsIn } from '../../../../src/bundled/checkup/scan/secrets.ts'
@@ -49,6 +51,18 @@ describe('secrets', () => {
     ['a variable in an address', 'postgres://app:${PASSWORD}@db.corp.io/app'],
   ])('does not find %s', async (_, source) => {
     expect(await rulesOf(source)).toEqual([])
+  })
+
+  test('obeys the comments that switch secretlint off', async () => {
+    const line = `const token = '${githubToken}'`
+    expect(await rulesOf(`// secretlint-disable-next-line\n${line}`)).toEqual([])
+    expect(await rulesOf(`/* secretlint-disable */\n${line}\n/* secretlint-enable */`)).toEqual([])
+    expect(await rulesOf(`/* secretlint-disable */\n/* secretlint-enable */\n${line}`)).toEqual(['secret-github'])
+  })
+
+  test('takes a password in an address for made up when it stands in a test, but not a token', async () => {
+    const source = `postgres://app:9fK2mQx7LpZ@db.corp.io/app\n${githubToken}`
+    expect(await rulesOf(source, 'test/a.test.ts')).toEqual(['secret-github'])
   })
 
   test('leaves files alone that are examples by name', async () => {

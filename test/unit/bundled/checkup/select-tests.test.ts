@@ -6,7 +6,17 @@ const files = (candidates: readonly TestCandidate[]): string[] => candidates.map
 
 describe('a share of the tests', () => {
   test('is all of them when none was asked for', () => {
-    expect(files(selectTests([{ file: 'b', bytes: 1 }, { file: 'a', bytes: 2 }], undefined))).toEqual(['a', 'b'])
+    expect(
+      files(
+        selectTests(
+          [
+            { file: 'b', bytes: 1 },
+            { file: 'a', bytes: 2 },
+          ],
+          undefined,
+        ),
+      ),
+    ).toEqual(['a', 'b'])
   })
 
   test('takes from every directory what changed last, then what is small', () => {
@@ -30,7 +40,9 @@ describe('a share of the tests', () => {
 
   test('is of the size asked for, without repetitions, and does not depend on the order', () => {
     const candidate = fc.record({
-      file: fc.tuple(fc.constantFrom('a', 'b/c', 'e2e'), fc.nat(30)).map(([directory, n]) => `${directory}/${n}.test.ts`),
+      file: fc
+        .tuple(fc.constantFrom('a', 'b/c', 'e2e'), fc.nat(30))
+        .map(([directory, n]) => `${directory}/${n}.test.ts`),
       bytes: fc.nat(1000),
     })
     const candidates = fc.uniqueArray(candidate, { selector: ({ file }) => file })

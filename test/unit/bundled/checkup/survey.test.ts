@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ValidationError } from '../../../../src/errors.ts'
 import { isWorthALook, listFiles } from '../../../../src/bundled/checkup/repository-files.ts'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
-import { commitAll, git, neverAborted, projectFrom, projectOf } from './project.ts'
+import { ValidationError } from '../../../../src/errors.ts'
+import { commitAll, git, neverAborted, projectFrom, projectOf, writeFiles } from './project.ts'
 
 const signal = neverAborted
 
@@ -22,13 +22,18 @@ describe('the files that are looked at', () => {
       '.github/workflows/ci.yml': '',
     })
     git(root, 'init', '--quiet')
-    expect((await listFiles(root, {}, signal)).files).toEqual(['.env', '.github/workflows/ci.yml', '.gitignore', 'src/a.ts'])
+    expect((await listFiles(root, {}, signal)).files).toEqual([
+      '.env',
+      '.github/workflows/ci.yml',
+      '.gitignore',
+      'src/a.ts',
+    ])
   })
 
-  test('are found by a walk where there is no git, which is said', async () => {
+  test('are found by a walk where there is no git', async () => {
     const root = await projectOf({ 'src/a.ts': '', 'node_modules/a/a.js': '', 'build/a.js': '' })
     const listed = await listFiles(root, {}, signal)
-    expect(listed).toEqual({ files: ['src/a.ts'], withoutGit: 'this is not a git repository', truncated: false })
+    expect(listed).toEqual({ files: ['src/a.ts'], truncated: false })
   })
 
   test('are those that were chosen', async () => {
@@ -63,7 +68,7 @@ describe('the survey', () => {
       { file: 'test/browser.spec.js', status: 'skipped', durationMs: 0, reason: 'it drives a browser (Playwright)' },
     ])
     expect(found.typeCheck).toMatchObject({ label: 'npm run typecheck', cwd: root })
-    expect(found.notes).toEqual(['git could not be asked: this is not a git repository'])
+    expect(found.notes).toEqual([])
   })
 
   test('takes the runner that a file imports over the one of its package', async () => {
@@ -81,7 +86,6 @@ describe('the survey', () => {
 
   test('starts a runner where its configuration is', async () => {
     const root = await projectFrom('vitest-project')
-    const { writeFiles } = await import('./project.ts')
     await writeFiles(root, {
       'packages/a/vitest.config.ts': 'export default {}',
       'packages/a/test/a.test.ts': "import { test } from 'vitest'",
@@ -96,7 +100,9 @@ describe('the survey', () => {
       'a.test.js': 'test("a", () => {})',
     })
     const found = await survey({ path: root, signal })
-    expect(found.notRun).toMatchObject([{ reason: "jest is not installed here; install the project's dependencies first" }])
+    expect(found.notRun).toMatchObject([
+      { reason: "jest is not installed here; install the project's dependencies first" },
+    ])
     expect(found.typeCheck).toBe("the project's dependencies are not installed")
   })
 

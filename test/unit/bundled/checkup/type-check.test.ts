@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
 import { runTypeCheck, type TypeCheck, type TypeCheckTask } from '../../../../src/bundled/checkup/type-check.ts'
-import { neverAborted, projectFrom, projectOf } from './project.ts'
+import { neverAborted, projectFrom, projectOf, writeFiles } from './project.ts'
 
 async function checkOf(root: string, timeoutMs = 20_000): Promise<TypeCheck> {
   const { typeCheck } = await survey({ path: root, signal: neverAborted })
@@ -13,7 +13,13 @@ describe('the type check', () => {
     const check = await checkOf(await projectFrom('node-tests'))
     expect(check).toMatchObject({ status: 'failed', note: 'npm run typecheck' })
     expect(check.findings).toEqual([
-      { file: 'src/add.js', line: 1, rule: 'type-check', severity: 'error', message: 'TS7006: Parameter a has no type.' },
+      {
+        file: 'src/add.js',
+        line: 1,
+        rule: 'type-check',
+        severity: 'error',
+        message: 'TS7006: Parameter a has no type.',
+      },
       {
         file: 'src/add.js',
         line: 2,
@@ -44,7 +50,9 @@ describe('the type check', () => {
   })
 
   test('that hangs is killed and is a finding', async () => {
-    const root = await projectOf({ 'package.json': '{"scripts":{"typecheck":"node -e \\"setInterval(() => {}, 1000)\\""}}' })
+    const root = await projectOf({
+      'package.json': '{"scripts":{"typecheck":"node -e \\"setInterval(() => {}, 1000)\\""}}',
+    })
     const check = await checkOf(root, 1500)
     expect(check.status).toBe('timeout')
     expect(check.findings).toMatchObject([{ rule: 'type-check-hung', severity: 'error' }])
@@ -52,7 +60,6 @@ describe('the type check', () => {
 
   test('uses a local compiler where there is a tsconfig and no script', async () => {
     const root = await projectFrom('vitest-project')
-    const { writeFiles } = await import('./project.ts')
     await writeFiles(root, {
       'tsconfig.json': '{"compilerOptions":{"strict":true,"noEmit":true,"types":[]},"include":["src"]}',
       'src/a.ts': "export const a: number = 'text'\n",

@@ -1,0 +1,46 @@
+/**
+ * A run of ten stages with parallel branches and a map, whose every execution leaves a line in a file: what really ran
+ * is counted there, outside of the store. Started as a process of its own, to be killed at any moment.
+ */
+import { appendFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
+import { createRuntime, defineWorkflow } from '../../src/index.ts'
+
+const [store, trace, runId] = process.argv.slice(2) as [string, string, string]
+const mark = (line: string): void => appendFileSync(trace, `${line}\n`)
+
+const work = async (name: string, step: (name: string, fn: () => Promise<number>) => Promise<number>): Promise<number> => {
+  mark(`start ${name}`)
+  const value = await step('effect', async () => {
+    mark(`effect ${name}`)
+    await wait(3)
+    mark(`effected ${name}`)
+    return name.length
+  })
+  await wait(3)
+  return value
+}
+
+const workflow = defineWorkflow({ name: 'killed', version: '1' })
+  .stage('one', ({ step }) => work('one', step))
+  .stage('two', ({ step }) => work('two', step))
+  .stage('left', { needs: ['two'] }, ({ step }) => work('left', step))
+  .stage('right', { needs: ['two'] }, ({ step }) => work('right', step))
+  .stage('rest', { needs: ['right'] }, async ({ step, sleep }) => {
+    const value = await work('rest', step)
+    await sleep(5)
+    return value
+  })
+  .map('items', { needs: ['left', 'rest'], over: () => ['a', 'b', 'c', 'd'], key: item => item, concurrency: 2 }, ({ step, stage }) => work(stage, step))
+  .stage('seven', ({ step }) => work('seven', step))
+  .stage('eight', ({ step }) => work('eight', step))
+  .stage('nine', ({ step }) => work('nine', step))
+  .stage('ten', ({ step, results }) => work(`ten${results.nine}`, step))
+  .output(({ results }) => results)
+
+const runtime = await createRuntime({ store, workflows: [workflow], logger: false })
+const run = await runtime.start(workflow, undefined, { id: runId })
+mark('started')
+const result = await run.result()
+mark(`result ${JSON.stringify({ status: result.status, output: result.success ? result.output : result.error })}`)
+await runtime.close()
