@@ -59,6 +59,17 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The run was begun with another definition of its workflow.',
   },
+  workflow_not_found: {
+    type: 'config',
+    category: 'configuration',
+    meaning: 'There is no such workflow file, and no bundled workflow of that name.',
+  },
+  file_not_found: { type: 'config', category: 'configuration', meaning: 'A file that was named does not exist.' },
+  workflow_invalid: {
+    type: 'config',
+    category: 'configuration',
+    meaning: 'The file of a workflow cannot be loaded, or exports no workflow.',
+  },
   already_started: { type: 'runtime', category: 'critical', meaning: 'A child of that id is running already.' },
   already_present: {
     type: 'runtime',

@@ -99,9 +99,6 @@ export { type Random, systemRandom } from './time/random.ts'
 export { defineWorkflow, type WorkflowBuilder, type WorkflowOptions } from './workflow/define-workflow.ts'
 export { type AnyWorkflow, isWorkflow, sourceOf, withSource } from './workflow/definition.ts'
 export type { Jsonify } from './workflow/jsonify.ts'
-export type { ChildRunOf, ItemContextOf, StageContextOf } from './workflow/typed-options.ts'
-export type { AnyEntry, StageEntry } from './workflow/typed-results.ts'
-export type { InputOf, OutputOf, Workflow } from './workflow/typed-workflow.ts'
 export { workflowFromMachine } from './workflow/own-machine.ts'
 export { stageActor } from './workflow/stage-actor.ts'
 export type {
@@ -116,3 +113,6 @@ export type {
   StepContext,
   StepOptions,
 } from './workflow/stage-context.ts'
+export type { ChildRunOf, ItemContextOf, StageContextOf } from './workflow/typed-options.ts'
+export type { AnyEntry, StageEntry } from './workflow/typed-results.ts'
+export type { InputOf, OutputOf, Workflow } from './workflow/typed-workflow.ts'

@@ -18,7 +18,9 @@ export const nodeCheck: HealthCheck = {
     const healthy = major > oldestNode.major || (major === oldestNode.major && minor >= oldestNode.minor)
     return {
       healthy,
-      message: healthy ? `Node ${process.versions.node}` : `Node ${process.versions.node} is older than ${oldestNode.major}.${oldestNode.minor}`,
+      message: healthy
+        ? `Node ${process.versions.node}`
+        : `Node ${process.versions.node} is older than ${oldestNode.major}.${oldestNode.minor}`,
     }
   },
 }
@@ -35,7 +37,10 @@ export const diskCheck: HealthCheck = {
     const { bavail, bsize } = await statfs(cwd)
     const free = bavail * bsize
     const megabytes = `${Math.round(free / 1024 / 1024)} MB free`
-    return { healthy: free >= leastFreeBytes, message: free >= leastFreeBytes ? megabytes : `only ${megabytes} at ${cwd}` }
+    return {
+      healthy: free >= leastFreeBytes,
+      message: free >= leastFreeBytes ? megabytes : `only ${megabytes} at ${cwd}`,
+    }
   },
 }
 
@@ -44,7 +49,11 @@ export const gitCheck: HealthCheck = {
   critical: false,
   async check({ cwd, signal }): Promise<HealthFinding> {
     try {
-      const { stdout } = await run('git', ['status', '--porcelain', '--untracked-files=no'], { cwd, signal, maxBuffer: 16 * 1024 * 1024 })
+      const { stdout } = await run('git', ['status', '--porcelain', '--untracked-files=no'], {
+        cwd,
+        signal,
+        maxBuffer: 16 * 1024 * 1024,
+      })
       return { healthy: true, message: stdout.trim() === '' ? 'clean' : 'dirty' }
     } catch (error) {
       const { code, stderr = '' } = error as { code?: unknown; stderr?: string }

@@ -25,7 +25,11 @@ export interface HealthMonitors {
   /** What the supervisor of the monitors starts. */
   readonly specs: readonly MonitorSpec[]
   /** Examines everything; `refOf` finds the living monitor by its id. */
-  preflight(cwd: string, signal: AbortSignal, refOf: (id: string) => Pick<AnyActorRef, 'send' | 'getSnapshot'> | undefined): Promise<readonly MonitorFinding[]>
+  preflight(
+    cwd: string,
+    signal: AbortSignal,
+    refOf: (id: string) => Pick<AnyActorRef, 'send' | 'getSnapshot'> | undefined,
+  ): Promise<readonly MonitorFinding[]>
 }
 
 const usualTimeoutMs = 5000
@@ -71,7 +75,12 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
           ref.send({ type: 'EXAMINE' })
           await underWay.get(check.name)?.done
           const snapshot = ref.getSnapshot() as { value: string; context: HealthMachineContext }
-          return { name: check.name, critical, healthy: snapshot.value === 'healthy', message: snapshot.context.message }
+          return {
+            name: check.name,
+            critical,
+            healthy: snapshot.value === 'healthy',
+            message: snapshot.context.message,
+          }
         }),
       )
       signal.throwIfAborted()

@@ -18,18 +18,33 @@ export function admit(run: LiveRun, definition: StageDefinition, isItem: boolean
     if (!parsed.success) {
       const issue = parsed.error.issues[0]
       const path = issue?.path.map(String).join('.') ?? ''
-      return refused(new ValidationError(`input of stage '${stage.name}': ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { stage: stage.name, path }))
+      return refused(
+        new ValidationError(
+          `input of stage '${stage.name}': ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`,
+          { stage: stage.name, path },
+        ),
+      )
     }
   }
   if (!definition.when || isItem) return { admission: 'run' }
   try {
     const answer: unknown = definition.when({ input: run.input, results: run.resultsOf(definition.ancestors) })
     if (answer !== null && typeof answer === 'object' && 'then' in answer) {
-      return refused(new ValidationError(`\`when\` of stage '${definition.name}' returned a promise; it must be synchronous`, { stage: definition.name }))
+      return refused(
+        new ValidationError(`\`when\` of stage '${definition.name}' returned a promise; it must be synchronous`, {
+          stage: definition.name,
+        }),
+      )
     }
     return { admission: answer ? 'run' : 'skip' }
   } catch (error) {
-    return refused(new StageError(`\`when\` of stage '${definition.name}' threw: ${messageOf(error)}`, { stage: definition.name, recorded: true }, { cause: error }))
+    return refused(
+      new StageError(
+        `\`when\` of stage '${definition.name}' threw: ${messageOf(error)}`,
+        { stage: definition.name, recorded: true },
+        { cause: error },
+      ),
+    )
   }
 }
 

@@ -1,4 +1,7 @@
 /** What users of the runtime touch: its handles, its results and its options, as types. */
+
+import type { HealthCheck } from '../health/check.ts'
+import type { Provider } from '../providers/provider.ts'
 import type { Page, RunStatus, Store, StoreDescription } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { MetricPoint } from '../telemetry/metrics.ts'
@@ -8,8 +11,6 @@ import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
-import type { Provider } from '../providers/provider.ts'
-import type { HealthCheck } from '../health/check.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
 export interface Budget {
@@ -239,15 +240,22 @@ export interface CloseOptions {
 }
 
 /** The input may be left out where the workflow takes none. */
-export type StartArguments<TWorkflow extends AnyWorkflow> = undefined extends InputOf<TWorkflow>
-  ? [input?: InputOf<TWorkflow>, options?: StartOptions]
-  : [input: InputOf<TWorkflow>, options?: StartOptions]
+export type StartArguments<TWorkflow extends AnyWorkflow> =
+  undefined extends InputOf<TWorkflow>
+    ? [input?: InputOf<TWorkflow>, options?: StartOptions]
+    : [input: InputOf<TWorkflow>, options?: StartOptions]
 
 export interface Runtime {
   /** Resolves when the start is durable. */
-  start<TWorkflow extends AnyWorkflow>(workflow: TWorkflow, ...args: StartArguments<TWorkflow>): Promise<Run<OutputOf<TWorkflow>>>
+  start<TWorkflow extends AnyWorkflow>(
+    workflow: TWorkflow,
+    ...args: StartArguments<TWorkflow>
+  ): Promise<Run<OutputOf<TWorkflow>>>
   /** @throws RunNotFoundError */
-  get<TWorkflow extends AnyWorkflow = AnyWorkflow>(runId: string, workflow?: TWorkflow): Promise<Run<OutputOf<TWorkflow>>>
+  get<TWorkflow extends AnyWorkflow = AnyWorkflow>(
+    runId: string,
+    workflow?: TWorkflow,
+  ): Promise<Run<OutputOf<TWorkflow>>>
   list(options?: ListOptions): Promise<Page<RunSummary>>
   /** Takes up every unfinished run whose workflow is known; says which were, and which were not and why. */
   recover(): Promise<RecoveryReport>

@@ -157,7 +157,9 @@ export class Attempt {
 
   /** Made when somebody asks: an error with its stack is dear. */
   get #overReason(): unknown {
-    this.#reason ??= new CancelledError(`this execution of stage '${this.stage.name}' is over`, { stage: this.stage.name })
+    this.#reason ??= new CancelledError(`this execution of stage '${this.stage.name}' is over`, {
+      stage: this.stage.name,
+    })
     return this.#reason
   }
 
@@ -182,9 +184,16 @@ export class Attempt {
     const { clock } = this.stage.run.services
     this.#resumedAt = clock.now()
     const usedMs = this.stage.timeoutMs - this.#remainingMs
-    const untilWarningMs = this.#warned ? undefined : this.stage.warnAfterMs === undefined ? undefined : this.stage.warnAfterMs - usedMs
+    const untilWarningMs = this.#warned
+      ? undefined
+      : this.stage.warnAfterMs === undefined
+        ? undefined
+        : this.stage.warnAfterMs - usedMs
     const warnFirst = untilWarningMs !== undefined && untilWarningMs < this.#remainingMs
-    this.#timer = clock.setTimeout(() => (warnFirst ? this.#warn() : this.#timeOut()), warnFirst ? Math.max(0, untilWarningMs) : this.#remainingMs)
+    this.#timer = clock.setTimeout(
+      () => (warnFirst ? this.#warn() : this.#timeOut()),
+      warnFirst ? Math.max(0, untilWarningMs) : this.#remainingMs,
+    )
   }
 
   #stopClock(): void {
@@ -200,14 +209,20 @@ export class Attempt {
     const { run } = this.stage
     const afterMs = this.stage.warnAfterMs
     run.dispatch(() => run.journal('stage.warned', { afterMs }, this.stage.where(this)))
-    run.services.log.warn({ runId: run.id, stage: this.stage.name, afterMs }, `stage '${this.stage.name}' runs longer than ${formatMs(afterMs as number)}`)
+    run.services.log.warn(
+      { runId: run.id, stage: this.stage.name, afterMs },
+      `stage '${this.stage.name}' runs longer than ${formatMs(afterMs as number)}`,
+    )
     this.#startClock()
   }
 
   #timeOut(): void {
     this.#timer = undefined
     const { name, timeoutMs } = this.stage
-    const thrown = new TimeoutError(`stage '${name}' took longer than ${formatMs(timeoutMs)}; raise its \`timeout\` or split it`, { stage: name, timeoutMs })
+    const thrown = new TimeoutError(
+      `stage '${name}' took longer than ${formatMs(timeoutMs)}; raise its \`timeout\` or split it`,
+      { stage: name, timeoutMs },
+    )
     this.stage.run.services.ready.push(() => this.stage.settle(this, { thrown }, thrown))
   }
 }

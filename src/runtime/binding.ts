@@ -3,9 +3,20 @@
  * they belong to, and the machines' named requests are carried out by it. The run is found by the actor system, of
  * which each run has one of its own.
  */
-import { type AnyActorLogic, type AnyActorRef, type AnyActorScope, type AnyStateMachine, isMachineSnapshot } from 'xstate'
+import {
+  type AnyActorLogic,
+  type AnyActorRef,
+  type AnyActorScope,
+  type AnyStateMachine,
+  isMachineSnapshot,
+} from 'xstate'
 import { mapMachine } from '../../machines/map.machine.ts'
-import { type StageFailure, type StageMachineContext, type StageMachineOutput, stageMachine } from '../../machines/stage.machine.ts'
+import {
+  type StageFailure,
+  type StageMachineContext,
+  type StageMachineOutput,
+  stageMachine,
+} from '../../machines/stage.machine.ts'
 import { workflowMachine } from '../../machines/workflow.machine.ts'
 import { decodeError, encodeError } from '../errors.ts'
 import type { StageDefinition, WorkflowDefinition } from '../workflow/definition.ts'
@@ -48,7 +59,10 @@ export function createBinding(): Binding {
   })
 
   /** The logic of a stage: its machine, which is admitted by the run and whose end is written down by it. */
-  const stageLogic = (find: (run: LiveRun, self: AnyActorRef, input: unknown) => LiveStage, restore: (run: LiveRun, self: AnyActorRef, name: string) => LiveStage): AnyActorLogic => {
+  const stageLogic = (
+    find: (run: LiveRun, self: AnyActorRef, input: unknown) => LiveStage,
+    restore: (run: LiveRun, self: AnyActorRef, name: string) => LiveStage,
+  ): AnyActorLogic => {
     const finish = (scope: AnyActorScope, next: EndedSnapshot): unknown => {
       if (next.status !== 'done') return next
       const run = runOf(scope.self)
@@ -66,7 +80,15 @@ export function createBinding(): Binding {
         run.stages.set(scope.self, stage)
         run.journal('stage.started', startedData(run, stage), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
-        return finish(scope, boundStage.getInitialSnapshot(scope as never, { stage: stage.name, policy: stage.policy, admission, failure }))
+        return finish(
+          scope,
+          boundStage.getInitialSnapshot(scope as never, {
+            stage: stage.name,
+            policy: stage.policy,
+            admission,
+            failure,
+          }),
+        )
       },
       restoreSnapshot(snapshot: { context: StageMachineContext; status: string }, scope: AnyActorScope) {
         const run = runOf(scope.self)
@@ -124,13 +146,28 @@ export function createBinding(): Binding {
       const definition = run.definition.stages.get(name) as StageDefinition
       run.journal('stage.started', {}, { stage: name })
       const { admission, failure } = admit(run, definition, false)
-      const machineInput = { stage: name, admission, optional: definition.optional, concurrency: definition.map?.concurrency ?? 1, failure }
+      const machineInput = {
+        stage: name,
+        admission,
+        optional: definition.optional,
+        concurrency: definition.map?.concurrency ?? 1,
+        failure,
+      }
       return finishMap(runOf(scope.self), name, boundMap.getInitialSnapshot(scope as never, machineInput))
     },
-    transition(snapshot: { context: { stage: string } }, event: { type: string; error?: unknown }, scope: AnyActorScope) {
+    transition(
+      snapshot: { context: { stage: string } },
+      event: { type: string; error?: unknown },
+      scope: AnyActorScope,
+    ) {
       if (event.type === 'xstate.stop') return boundMap.transition(snapshot as never, event as never, scope as never)
       const failure = event.type.startsWith('xstate.error.actor.') ? describeFailure(event.error) : undefined
-      return finishMap(runOf(scope.self), snapshot.context.stage, boundMap.transition(snapshot as never, event as never, scope as never), failure)
+      return finishMap(
+        runOf(scope.self),
+        snapshot.context.stage,
+        boundMap.transition(snapshot as never, event as never, scope as never),
+        failure,
+      )
     },
   })
 
@@ -150,7 +187,8 @@ export function createBinding(): Binding {
         ? bindOwn(definition.machine)
         : definition.machine.provide({ actors: { stage: stageOrItem, map } } as never)
     const withInput = overriding(flow, {
-      getInitialSnapshot: (scope: AnyActorScope) => flow.getInitialSnapshot(scope as never, runOf(scope.self).input as never),
+      getInitialSnapshot: (scope: AnyActorScope) =>
+        flow.getInitialSnapshot(scope as never, runOf(scope.self).input as never),
     })
     return workflowMachine.provide({
       actors: { flow: withInput as never },
@@ -226,7 +264,10 @@ function stopped(run: LiveRun, self: AnyActorRef): void {
 
 /** `base` with some of its methods replaced; everything else is found through the prototype. */
 function overriding<TLogic extends AnyActorLogic>(base: TLogic, methods: Record<string, unknown>): TLogic {
-  return Object.create(base, Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, enumerable: true }])))
+  return Object.create(
+    base,
+    Object.fromEntries(Object.entries(methods).map(([name, value]) => [name, { value, enumerable: true }])),
+  )
 }
 
 const isMachine = (logic: unknown): logic is AnyStateMachine =>

@@ -3,7 +3,12 @@ import { BudgetExceededError } from '../errors.ts'
 import type { LiveRun } from './live-run.ts'
 import type { LiveStage } from './live-stage.ts'
 
-type Limits = { readonly usd?: number | undefined; readonly tokens?: number | undefined; readonly calls?: number | undefined; readonly restarts?: number | undefined }
+type Limits = {
+  readonly usd?: number | undefined
+  readonly tokens?: number | undefined
+  readonly calls?: number | undefined
+  readonly restarts?: number | undefined
+}
 
 /** The run's own budget, or else that of the stage's profile. @throws BudgetExceededError when one more call is too many */
 export function ensureCallBudget({ run, profile, name }: LiveStage): void {
@@ -27,5 +32,8 @@ export function restartBudgetLeft(run: LiveRun): boolean {
 
 function refuseAt(stage: string, currency: string, spent: number, limit: number | undefined): void {
   if (limit === undefined || spent < limit) return
-  throw new BudgetExceededError(`stage '${stage}' may not make another call: ${spent} of ${limit} ${currency} are spent`, { currency, limit, spent })
+  throw new BudgetExceededError(
+    `stage '${stage}' may not make another call: ${spent} of ${limit} ${currency} are spent`,
+    { currency, limit, spent },
+  )
 }

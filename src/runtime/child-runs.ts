@@ -7,8 +7,8 @@ import { parseOptions } from '../options.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { ChildResult, ChildRun, StartChildOptions } from '../workflow/stage-context.ts'
 import type { Attempt } from './attempt.ts'
-import { handled } from './stage-promises.ts'
 import type { ChildHandle } from './run-services.ts'
+import { handled } from './stage-promises.ts'
 
 const optionsSchema = z.strictObject({
   id: z.string().min(1).optional(),
@@ -16,24 +16,39 @@ const optionsSchema = z.strictObject({
   budget: z.record(z.string(), z.unknown()).optional(),
 })
 
-export async function startChildRun(attempt: Attempt, workflow: AnyWorkflow, input: unknown, given: StartChildOptions): Promise<ChildRun> {
+export async function startChildRun(
+  attempt: Attempt,
+  workflow: AnyWorkflow,
+  input: unknown,
+  given: StartChildOptions,
+): Promise<ChildRun> {
   attempt.ensureCurrent()
   const { stage } = attempt
   const { run } = stage
   const options = parseOptions(optionsSchema, given, `startChild in stage '${stage.name}'`)
   const key = attempt.nextKey('child')
   const known = run.ledger(stage.name, key)
-  const id = known ? (JSON.parse(known.data) as { id: string }).id : (options.id ?? `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
+  const id = known
+    ? (JSON.parse(known.data) as { id: string }).id
+    : (options.id ?? `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
   const onParentClose = options.onParentClose ?? 'cancel'
   if (!known) {
     run.dispatch(() => {
-      run.putLedger({ stage: stage.name, key, kind: 'child', state: 'intended', data: JSON.stringify({ id, onParentClose }) })
+      run.putLedger({
+        stage: stage.name,
+        key,
+        kind: 'child',
+        state: 'intended',
+        data: JSON.stringify({ id, onParentClose }),
+      })
       run.journal('child.started', { key, childId: id, workflow: workflow.name }, stage.where(attempt))
     })
     await attempt.durable()
   }
   const child = await attempt.working(() =>
-    attempt.guard(run.services.startChild(run, stage.name, id, workflow, input, { onParentClose, budget: options.budget })),
+    attempt.guard(
+      run.services.startChild(run, stage.name, id, workflow, input, { onParentClose, budget: options.budget }),
+    ),
   )
   return {
     id,
@@ -62,12 +77,20 @@ async function childResult(attempt: Attempt, key: string, id: string, child: Chi
         workflow: ended.workflow,
         status: ended.status,
         success: ended.success,
-        ...(ended.success ? { output: ended.output } : { error: { type: ended.error.type, code: ended.error.code, message: ended.error.message } }),
+        ...(ended.success
+          ? { output: ended.output }
+          : { error: { type: ended.error.type, code: ended.error.code, message: ended.error.message } }),
       }
       if (attempt.over) return
       run.dispatch(() => {
         const { onParentClose } = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { onParentClose?: string }
-        run.putLedger({ stage: stage.name, key, kind: 'child', state: 'succeeded', data: JSON.stringify({ id, onParentClose, result }) })
+        run.putLedger({
+          stage: stage.name,
+          key,
+          kind: 'child',
+          state: 'succeeded',
+          data: JSON.stringify({ id, onParentClose, result }),
+        })
         run.journal('child.ended', { key, childId: id, status: result.status }, stage.where(attempt))
         attempt.answer(answerKey, { value: result })
       })

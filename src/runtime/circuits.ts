@@ -1,5 +1,5 @@
 /** The circuits of the providers, each an actor below the supervisor of the providers. */
-import { type AnyActorLogic, type AnyActorScope } from 'xstate'
+import type { AnyActorLogic, AnyActorScope } from 'xstate'
 import type { CircuitActor } from '../resilience/circuit.ts'
 import { type Circuits, createCircuits } from '../resilience/circuits.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
@@ -10,15 +10,22 @@ export function createSupervisedCircuits(supervisor: () => Supervisor, clock: Cl
     clock,
     startActor(name, machine, input, snapshot) {
       const logic: AnyActorLogic = Object.create(machine, {
-        getInitialSnapshot: { value: (scope: AnyActorScope) => snapshot ?? machine.getInitialSnapshot(scope as never, input) },
+        getInitialSnapshot: {
+          value: (scope: AnyActorScope) => snapshot ?? machine.getInitialSnapshot(scope as never, input),
+        },
       })
       const id = `circuit:${name}`
-      void supervisor().startChild({ id, logic }).catch(() => {})
+      void supervisor()
+        .startChild({ id, logic })
+        .catch(() => {})
       const ref = supervisor().child(id)
       return {
         send: event => ref.send(event),
         getSnapshot: () => ref.getSnapshot(),
-        stop: () => void supervisor().terminateChild(id).catch(() => {}),
+        stop: () =>
+          void supervisor()
+            .terminateChild(id)
+            .catch(() => {}),
       } as CircuitActor
     },
   })

@@ -4,7 +4,14 @@
  * `owner()` says so, and the caller takes the store over with `createRuntime`.
  */
 import { decodeError, type EncodedError, RunNotFoundError, StoreError } from '../errors.ts'
-import { isEnded, type Page, type RunStatus, type Store, type StoreDescription, type StoreOwner } from '../store/store.ts'
+import {
+  isEnded,
+  type Page,
+  type RunStatus,
+  type Store,
+  type StoreDescription,
+  type StoreOwner,
+} from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
@@ -33,7 +40,12 @@ export interface RunReport extends RunSummary {
   readonly source?: string | undefined
   readonly cwd: string
   /** What it waits for, where it waits. */
-  readonly waitingFor: readonly { readonly stage?: string; readonly kind: string; readonly name?: string; readonly until?: number }[]
+  readonly waitingFor: readonly {
+    readonly stage?: string
+    readonly kind: string
+    readonly name?: string
+    readonly until?: number
+  }[]
   /** How it ended, where it has. */
   readonly result?: RunResult | undefined
 }
@@ -45,7 +57,10 @@ export interface Client {
   /** Ids of all runs that have not ended, oldest first. */
   unfinished(): Promise<readonly string[]>
   /** The journal from `from` on. With `follow`, also what comes, until the run has ended or `signal` aborts. */
-  events(runId: string, options?: { from?: number | undefined; follow?: boolean | undefined; signal?: AbortSignal | undefined }): AsyncIterable<JournalEvent>
+  events(
+    runId: string,
+    options?: { from?: number | undefined; follow?: boolean | undefined; signal?: AbortSignal | undefined },
+  ): AsyncIterable<JournalEvent>
   /** The runs that have not ended, with their stages as they were last written. */
   tree(): Promise<TreeNode>
   /** The live process that owns the store, if there is one. */
@@ -54,7 +69,11 @@ export interface Client {
    * Hands a command to the owner and waits for its answer.
    * @throws StoreError `owner_silent` when there is no answer within 5 s; what the owner refused it with
    */
-  command(runId: string, name: CommandName, args?: CommandArguments): Promise<{ readonly id: string; readonly status: RunStatus }>
+  command(
+    runId: string,
+    name: CommandName,
+    args?: CommandArguments,
+  ): Promise<{ readonly id: string; readonly status: RunStatus }>
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -117,7 +136,12 @@ export function createClient(options: { readonly store?: string | Store | undefi
     async tree() {
       const rows = await store.load(await store.unfinished(), [])
       const runs = rows.map(({ run }) => treeOfSnapshot(run))
-      return { id: 'root', type: 'supervisor', status: (await store.owner()) ? 'running' : 'stopped', children: [{ id: 'root/runs', type: 'supervisor', status: 'running', children: runs }] }
+      return {
+        id: 'root',
+        type: 'supervisor',
+        status: (await store.owner()) ? 'running' : 'stopped',
+        children: [{ id: 'runs', type: 'supervisor', status: 'running', children: runs }],
+      }
     },
     owner: () => store.owner(),
     async command(runId, name, args = {}) {

@@ -18,7 +18,9 @@ export interface CommandDesk {
 }
 
 /** What a command may be, with the arguments that it takes. */
-const carryOut: Readonly<Record<string, (run: Run, args: { reason?: string; name?: string; payload?: unknown }) => Promise<void>>> = {
+const carryOut: Readonly<
+  Record<string, (run: Run, args: { reason?: string; name?: string; payload?: unknown }) => Promise<void>>
+> = {
   cancel: (run, { reason }) => run.cancel(reason),
   pause: (run, { reason }) => run.pause(reason),
   resume: run => run.resume(),
@@ -36,7 +38,11 @@ export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
   const handle = async (command: Command): Promise<void> => {
     try {
       const work = carryOut[command.name]
-      if (!work) throw new HoldfastError('invalid_options', `there is no command '${command.name}'; this process may be of an older version`)
+      if (!work)
+        throw new HoldfastError(
+          'invalid_options',
+          `there is no command '${command.name}'; this process may be of an older version`,
+        )
       const run = await options.get(command.runId)
       await work(run, JSON.parse(command.args))
       const value = JSON.stringify({ id: run.id, status: await run.status() })

@@ -88,7 +88,8 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
     if (turnsWaited === 0 && (scheduled || writing)) return
     scheduled = true
     options.defer(() => {
-      if (!options.isIdle() && dirty.size < largestBatch && turnsWaited < longestWaitTurns) return schedule(turnsWaited + 1)
+      if (!options.isIdle() && dirty.size < largestBatch && turnsWaited < longestWaitTurns)
+        return schedule(turnsWaited + 1)
       scheduled = false
       void flush()
     })

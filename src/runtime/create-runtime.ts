@@ -64,7 +64,8 @@ class HoldfastRuntime implements Runtime {
   constructor(options: ResolvedOptions, epoch: number) {
     this.#options = options
     const { clock, random, store, log, remedies, profiles } = options
-    const onDefect = (error: unknown): void => log.error({ error: encodeError(error) }, 'a defect of Holdfast: please report it')
+    const onDefect = (error: unknown): void =>
+      log.error({ error: encodeError(error) }, 'a defect of Holdfast: please report it')
     const defer = (work: () => void): void => void setImmediate(work)
     const monitors = createHealthMonitors(options.minimal ? [] : [...builtInChecks, ...options.checks], clock)
     const metrics = createMetricsCollector(clock)
@@ -78,7 +79,13 @@ class HoldfastRuntime implements Runtime {
       isIdle: () => ready.idle,
       onFailure: error => this.#serviceFailed('store', error),
     })
-    this.#supervisor = createSupervisionTree({ clock, random, monitors: monitors.specs, withDegradation: !options.minimal, onEvent: () => {} })
+    this.#supervisor = createSupervisionTree({
+      clock,
+      random,
+      monitors: monitors.specs,
+      withDegradation: !options.minimal,
+      onEvent: () => {},
+    })
     const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
     this.#services = {
       clock,
@@ -91,10 +98,7 @@ class HoldfastRuntime implements Runtime {
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
       profileOf: (run, stage) =>
-        resolveProfile(
-          { stage, start: run.options.profile, workflow: run.definition },
-          profiles,
-        ),
+        resolveProfile({ stage, start: run.options.profile, workflow: run.definition }, profiles),
       supervise: run => this.#supervise(run, binding),
       preflight: async (cwd, signal) => {
         const found = await monitors.preflight(cwd, signal, id => this.#supervisor.supervisor('monitors').child(id))
@@ -110,7 +114,10 @@ class HoldfastRuntime implements Runtime {
       },
       ended: run => this.#runs.ended(run),
       startChild: async (parent, stage, id, workflow, input, { onParentClose, budget }) => {
-        const start = resolveStartOptions({ id, budget: budget as never }, { now: clock.now(), profiles, budget: undefined, source: sourceOf(workflow) })
+        const start = resolveStartOptions(
+          { id, budget: budget as never },
+          { now: clock.now(), profiles, budget: undefined, source: sourceOf(workflow) },
+        )
         const kept = { ...start.kept, cwd: parent.options.cwd, onParentClose }
         const runId = await this.#runs.start(workflow, input, { ...start, kept }, { runId: parent.id, stage })
         return this.#childHandle(runId, workflow.name)
@@ -119,8 +126,17 @@ class HoldfastRuntime implements Runtime {
     }
     this.#metrics = metrics
     this.#registry = createRegistry(options.workflows, profiles)
-    this.#runs = new Runs({ store, epoch, registry: this.#registry, services: this.#services, ids: options.ids, places: options.runPlaces })
-    this.#feed = createJournalFeed(store, error => log.warn({ error: encodeError(error) }, 'a listener of journal events threw'))
+    this.#runs = new Runs({
+      store,
+      epoch,
+      registry: this.#registry,
+      services: this.#services,
+      ids: options.ids,
+      places: options.runPlaces,
+    })
+    this.#feed = createJournalFeed(store, error =>
+      log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
+    )
     this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId) })
   }
 
@@ -135,7 +151,9 @@ class HoldfastRuntime implements Runtime {
   async start(workflow: AnyWorkflow, input?: unknown, given: StartOptions = {}): Promise<Run<never>> {
     this.#runs.ensureOpen()
     if (!isWorkflow(workflow)) {
-      throw new OptionsError('start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine')
+      throw new OptionsError(
+        'start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine',
+      )
     }
     const { clock, profiles, budget } = this.#options
     const start = resolveStartOptions(given, { now: clock.now(), profiles, budget, source: sourceOf(workflow) })
@@ -178,7 +196,10 @@ class HoldfastRuntime implements Runtime {
   }
 
   close(given: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(given.grace === undefined ? 0 : toMs(given.grace, 'close: grace'), new HoldfastError('runtime_closed', 'the runtime was closed; the run goes on when it is recovered'))
+    this.#closing ??= this.#close(
+      given.grace === undefined ? 0 : toMs(given.grace, 'close: grace'),
+      new HoldfastError('runtime_closed', 'the runtime was closed; the run goes on when it is recovered'),
+    )
     return this.#closing
   }
 
@@ -200,7 +221,11 @@ class HoldfastRuntime implements Runtime {
 
   /** The type of its output is known to who asks. */
   #handle(id: string, workflow: string): Run<never> {
-    return createRunHandle(id, workflow, { store: this.#options.store, runs: this.#runs, feed: this.#feed }) as Run<never>
+    return createRunHandle(id, workflow, {
+      store: this.#options.store,
+      runs: this.#runs,
+      feed: this.#feed,
+    }) as Run<never>
   }
 
   #childHandle(id: string, workflow: string) {
@@ -214,21 +239,26 @@ class HoldfastRuntime implements Runtime {
 
   #supervise(run: LiveRun, binding: ReturnType<typeof createBinding>): void {
     const { inspect, log } = this.#options
-    const logic = logicOfRun(binding.logicOf(run.definition), { runId: run.id, workflow: run.definition.name }, run.savedSnapshot, scope => {
-      binding.attach(scope.system, run)
-      run.root = scope.self
-      if (run.scheduled) scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
-      if (!inspect) return
-      const tell = (event: { type: string; actorRef?: unknown }): void => {
-        try {
-          inspect(event)
-        } catch (error) {
-          log.warn({ error: encodeError(error) }, 'the inspect listener threw')
+    const logic = logicOfRun(
+      binding.logicOf(run.definition),
+      { runId: run.id, workflow: run.definition.name },
+      run.savedSnapshot,
+      scope => {
+        binding.attach(scope.system, run)
+        run.root = scope.self
+        if (run.scheduled) scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
+        if (!inspect) return
+        const tell = (event: { type: string; actorRef?: unknown }): void => {
+          try {
+            inspect(event)
+          } catch (error) {
+            log.warn({ error: encodeError(error) }, 'the inspect listener threw')
+          }
         }
-      }
-      tell({ type: '@xstate.actor', actorRef: scope.self })
-      scope.system.inspect(tell)
-    })
+        tell({ type: '@xstate.actor', actorRef: scope.self })
+        scope.system.inspect(tell)
+      },
+    )
     this.#supervisor
       .supervisor('runs')
       .startChild({ id: run.id, restart: 'temporary', logic: () => logic })
@@ -246,16 +276,24 @@ class HoldfastRuntime implements Runtime {
 
   #degraded(component: string, reason: string): void {
     if (this.#options.minimal) return
-    this.#supervisor.supervisor('monitors').child('degradation').send({ type: 'DEGRADED', component, reason, level: 'degraded', at: this.#options.clock.now() })
+    this.#supervisor
+      .supervisor('monitors')
+      .child('degradation')
+      .send({ type: 'DEGRADED', component, reason, level: 'degraded', at: this.#options.clock.now() })
   }
 
   #degradation(): unknown {
-    return this.#options.minimal ? 'unknown' : (this.#supervisor.supervisor('monitors').child('degradation').getSnapshot() as { value: unknown }).value
+    return this.#options.minimal
+      ? 'unknown'
+      : (this.#supervisor.supervisor('monitors').child('degradation').getSnapshot() as { value: unknown }).value
   }
 
   /** A service failed: its actor ends, the failure escalates to the root, and the runtime lets go of everything. */
   #serviceFailed(name: string, error: unknown): void {
-    this.#options.log.error({ error: encodeError(error) }, `the ${name} failed; what was not acknowledged is done again at the next start`)
+    this.#options.log.error(
+      { error: encodeError(error) },
+      `the ${name} failed; what was not acknowledged is done again at the next start`,
+    )
     this.#supervisor.supervisor('services').child(name).send({ type: 'FAILED', error })
     this.#closing ??= this.#close(0, error)
   }

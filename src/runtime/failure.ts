@@ -2,6 +2,7 @@
 import type { StageFailure } from '../../machines/stage.machine.ts'
 import { type EncodedError, encodeError, HoldfastError } from '../errors.ts'
 import { classifyError } from '../resilience/classify.ts'
+import { saysExhausted } from '../resilience/retry-policy.ts'
 
 export function describeFailure(thrown: unknown): StageFailure {
   const classified = classifyError(thrown)
@@ -11,7 +12,7 @@ export function describeFailure(thrown: unknown): StageFailure {
     type: classified.type,
     // A wait that timed out is recorded: the same code would hear the same again.
     kind: details.recorded === true ? 'wait_timeout' : classified.kind,
-    exhausted: details.attemptsExhausted === true,
+    exhausted: saysExhausted(thrown),
   }
 }
 

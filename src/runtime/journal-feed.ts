@@ -67,7 +67,11 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
     }
     closing.add(end)
     return {
-      wait: () => new Promise<boolean>(resolve => (closed ? resolve(false) : (wake = () => resolve(!closed)))),
+      wait: () =>
+        new Promise<boolean>(resolve => {
+          wake = () => resolve(!closed)
+          if (closed) wake()
+        }),
       stop() {
         subscription.unsubscribe()
         closing.delete(end)

@@ -4,7 +4,19 @@ import { parseOptions } from '../options.ts'
 import type { RunFilter, RunRow, RunStatus } from '../store/store.ts'
 import type { ListOptions, RunSummary } from './api.ts'
 
-const statuses = ['pending', 'running', 'waiting', 'paused', 'recovering', 'cancelling', 'completed', 'cancelled', 'failed', 'quarantined', 'budget_exceeded'] as const satisfies readonly RunStatus[]
+const statuses = [
+  'pending',
+  'running',
+  'waiting',
+  'paused',
+  'recovering',
+  'cancelling',
+  'completed',
+  'cancelled',
+  'failed',
+  'quarantined',
+  'budget_exceeded',
+] as const satisfies readonly RunStatus[]
 
 const schema = z.strictObject({
   status: z.union([z.enum(statuses), z.array(z.enum(statuses))]).optional(),

@@ -5,9 +5,26 @@
  */
 import type { AnyActorRef } from 'xstate'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
-import { CancelledError, type EncodedError, encodeError, HoldfastError, SnapshotError, TimeoutError, ValidationError } from '../errors.ts'
+import {
+  CancelledError,
+  type EncodedError,
+  encodeError,
+  HoldfastError,
+  SnapshotError,
+  TimeoutError,
+  ValidationError,
+} from '../errors.ts'
 import { suggestion } from '../options.ts'
-import { isEnded, type JournalRow, type JsonText, type LedgerRow, type NewRun, type RunState, type RunStatus, type StoredRun } from '../store/store.ts'
+import {
+  isEnded,
+  type JournalRow,
+  type JsonText,
+  type LedgerRow,
+  type NewRun,
+  type RunState,
+  type RunStatus,
+  type StoredRun,
+} from '../store/store.ts'
 import { type JournalEventType, journalSchemaVersion } from '../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson, lazyResults } from '../workflow/results.ts'
@@ -15,9 +32,10 @@ import type { Budget, DegradedPart, RunResult } from './api.ts'
 import type { CommitPipeline, Committable } from './commit-pipeline.ts'
 import { compensateStages } from './compensations.ts'
 import type { ItemPlace, LiveStage } from './live-stage.ts'
+import { checkName } from './names.ts'
 import { createPendingWrite } from './pending-write.ts'
-import { emptyMemory, itemOf, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
 import { inputOf } from './run-input.ts'
+import { emptyMemory, itemOf, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
 import type { RunServices } from './run-services.ts'
 import { RunTimers } from './run-timers.ts'
@@ -130,7 +148,8 @@ export class LiveRun implements Committable {
         profile: this.options.profile ?? null,
         ...(this.spec.parent ? { parent: this.spec.parent.runId } : {}),
       })
-      if (this.options.deadlineAt !== undefined) this.timers.set('run:deadline', this.options.deadlineAt, { kind: 'deadline' })
+      if (this.options.deadlineAt !== undefined)
+        this.timers.set('run:deadline', this.options.deadlineAt, { kind: 'deadline' })
       if (launch) this.launch()
     })
   }
@@ -155,7 +174,10 @@ export class LiveRun implements Committable {
         this.fail({
           status: 'quarantined',
           error: encodeError(
-            new HoldfastError('stage_failed', `the process died ${counters.crashes} times while this run was running, without progress in between`),
+            new HoldfastError(
+              'stage_failed',
+              `the process died ${counters.crashes} times while this run was running, without progress in between`,
+            ),
           ),
         })
         return this.send({ type: 'QUARANTINE' })
@@ -205,7 +227,8 @@ export class LiveRun implements Committable {
   durable(): Promise<void> {
     if (this.services.pipeline.failure !== undefined) return Promise.reject(this.services.pipeline.failure)
     return new Promise((resolve, reject) => {
-      if (this.detached) return reject(new CancelledError(`the runtime has let go of run ${this.id}`, { runId: this.id }))
+      if (this.detached)
+        return reject(new CancelledError(`the runtime has let go of run ${this.id}`, { runId: this.id }))
       this.afterCommit(resolve)
       this.services.pipeline.mark(this)
     })
@@ -221,7 +244,14 @@ export class LiveRun implements Committable {
   }
 
   journalText(type: JournalEventType, data: JsonText, where: Where = {}): void {
-    const row: JournalRow = { seq: ++this.#seq, at: this.services.clock.now(), type, schemaVersion: journalSchemaVersion, data, ...where }
+    const row: JournalRow = {
+      seq: ++this.#seq,
+      at: this.services.clock.now(),
+      type,
+      schemaVersion: journalSchemaVersion,
+      data,
+      ...where,
+    }
     this.#pending.journal(row)
     remember(this.memory, row)
   }
@@ -271,7 +301,13 @@ export class LiveRun implements Committable {
     this.dispatch(() => {
       this.fail({
         status: 'quarantined',
-        error: encodeError(new SnapshotError(`run ${this.id} could not be restored from its snapshot`, { runId: this.id }, { cause: error })),
+        error: encodeError(
+          new SnapshotError(
+            `run ${this.id} could not be restored from its snapshot`,
+            { runId: this.id },
+            { cause: error },
+          ),
+        ),
       })
       this.#finish('quarantined')
     })
@@ -304,7 +340,10 @@ export class LiveRun implements Committable {
   cancel(reason: string | null): void {
     this.dispatch(() => {
       this.journal('run.cancelling', { reason })
-      this.fail({ status: 'cancelled', error: encodeError(new CancelledError(reason ?? 'cancelled', { runId: this.id })) })
+      this.fail({
+        status: 'cancelled',
+        error: encodeError(new CancelledError(reason ?? 'cancelled', { runId: this.id })),
+      })
       if (this.root) this.send({ type: 'CANCEL', reason })
       else this.#finish('cancelled')
     })
@@ -336,20 +375,28 @@ export class LiveRun implements Committable {
     }
     if (this.failure === undefined) {
       try {
-        this.memory.results.set(outputKey, encodeJson(this.#computeOutput(event.output), `output of workflow '${this.definition.name}'`))
+        this.memory.results.set(
+          outputKey,
+          encodeJson(this.#computeOutput(event.output), `output of workflow '${this.definition.name}'`),
+        )
         return this.send({ type: 'COMPLETE' })
       } catch (error) {
         this.fail({ status: 'failed', error: encodeError(error) })
       }
     }
     const status = this.failure?.status
-    this.send({ type: status === 'quarantined' ? 'QUARANTINE' : status === 'budget_exceeded' ? 'EXHAUST_BUDGET' : 'FAIL' })
+    this.send({
+      type: status === 'quarantined' ? 'QUARANTINE' : status === 'budget_exceeded' ? 'EXHAUST_BUDGET' : 'FAIL',
+    })
   }
 
   /** The deadline of the run has passed. */
   passDeadline(): void {
     this.journal('degraded', { reason: 'the deadline of the run has passed' })
-    this.fail({ status: 'failed', error: encodeError(new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id })) })
+    this.fail({
+      status: 'failed',
+      error: encodeError(new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id })),
+    })
     if (this.root) this.send({ type: 'FAIL' })
     else this.#finish('failed')
   }
@@ -357,7 +404,9 @@ export class LiveRun implements Committable {
   /** @throws ValidationError when the workflow has no such signal or the payload is not of its form */
   acceptedPayload(name: string, payload: unknown): JsonText {
     const where = `signal '${name}' of workflow '${this.definition.name}'`
-    if (name.startsWith('xstate.')) throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
+    checkName(name, where)
+    if (name.startsWith('xstate.'))
+      throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
     const schema = this.definition.signals[name]
     if (!schema) this.#refuseUnknownSignal(name, where)
     if (!schema) return encodeJson(payload ?? {}, where) as JsonText
@@ -365,7 +414,10 @@ export class LiveRun implements Committable {
     if (!parsed.success) {
       const issue = parsed.error.issues[0]
       const path = issue?.path.map(String).join('.') ?? ''
-      throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { signal: name, path })
+      throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, {
+        signal: name,
+        path,
+      })
     }
     return encodeJson(parsed.data, where) ?? 'null'
   }
@@ -417,13 +469,19 @@ export class LiveRun implements Committable {
 
   /** Why a stage that was stopped by its machine had to stop. */
   stopReason(stage: string): CancelledError {
-    const why = this.failure?.status === 'cancelled' ? 'the run was cancelled' : this.failure ? 'another stage failed' : 'its machine has gone on'
+    const why =
+      this.failure?.status === 'cancelled'
+        ? 'the run was cancelled'
+        : this.failure
+          ? 'another stage failed'
+          : 'its machine has gone on'
     return new CancelledError(`stage '${stage}' was stopped: ${why}`, { runId: this.id, stage })
   }
 
   /** Stops every function that is running; their machines stay where they are. */
   suspendStages(): void {
-    for (const stage of this.stages.values()) stage.abandon(new CancelledError(`run ${this.id} was paused`, { runId: this.id, stage: stage.name }))
+    for (const stage of this.stages.values())
+      stage.abandon(new CancelledError(`run ${this.id} was paused`, { runId: this.id, stage: stage.name }))
   }
 
   /** Lets every stage go on where it was, and what came meanwhile follow. */
@@ -440,7 +498,11 @@ export class LiveRun implements Committable {
     this.afterCommit(() => {
       compensateStages(this).then(
         () => this.services.ready.push(() => this.dispatch(() => this.send({ type: 'COMPENSATED' }))),
-        error => this.services.log.error({ runId: this.id, error: encodeError(error) }, `the compensations of run ${this.id} could not be carried out`),
+        error =>
+          this.services.log.error(
+            { runId: this.id, error: encodeError(error) },
+            `the compensations of run ${this.id} could not be carried out`,
+          ),
       )
     })
   }
@@ -476,11 +538,16 @@ export class LiveRun implements Committable {
   #finish(status: RunStatus): void {
     this.status = status
     this.#endedAt = this.services.clock.now()
-    for (const stage of this.stages.values()) stage.abandon(new CancelledError(`run ${this.id} has ended`, { runId: this.id }))
+    for (const stage of this.stages.values())
+      stage.abandon(new CancelledError(`run ${this.id} has ended`, { runId: this.id }))
     this.stages.clear()
     this.timers.clearAll()
     const failure = status === 'completed' ? undefined : this.failure
-    this.journal(`run.${status}` as JournalEventType, failure ? { error: failure.error, ...(failure.stage ? { stage: failure.stage } : {}) } : {}, {})
+    this.journal(
+      `run.${status}` as JournalEventType,
+      failure ? { error: failure.error, ...(failure.stage ? { stage: failure.stage } : {}) } : {},
+      {},
+    )
     this.#outcome = buildRunResult(this, status, decodeResult(this.memory.results.get(outputKey)), this.#endedAt)
     this.services.closeChildren(this)
   }
@@ -499,8 +566,14 @@ export class LiveRun implements Committable {
       this.definition.origin === 'machine'
         ? this.definition.machine.events.filter((event: string) => !event.startsWith('xstate.'))
         : Object.keys(this.definition.signals)
-    if (known.includes(name) || known.some((event: string) => event === '*' || (event.endsWith('.*') && name.startsWith(event.slice(0, -1))))) return
-    throw new ValidationError(`${where}: there is no such signal${suggestion(name, known) || '; it declares none'}`, { signal: name })
+    if (
+      known.includes(name) ||
+      known.some((event: string) => event === '*' || (event.endsWith('.*') && name.startsWith(event.slice(0, -1))))
+    )
+      return
+    throw new ValidationError(`${where}: there is no such signal${suggestion(name, known) || '; it declares none'}`, {
+      signal: name,
+    })
   }
 }
 

@@ -3,8 +3,23 @@
  * delays), and turns what came of it into events for the machine. It decides nothing.
  */
 import type { AnyActorRef } from 'xstate'
-import type { StageFailure, StageMachineContext, StageMachineEvent, StageOutcome, StagePolicy } from '../../machines/stage.machine.ts'
-import { BudgetExceededError, CancelledError, decodeError, type EncodedError, encodeError, HoldfastError, StageError, ValidationError } from '../errors.ts'
+import type {
+  StageFailure,
+  StageMachineContext,
+  StageMachineEvent,
+  StageOutcome,
+  StagePolicy,
+} from '../../machines/stage.machine.ts'
+import {
+  BudgetExceededError,
+  CancelledError,
+  decodeError,
+  type EncodedError,
+  encodeError,
+  HoldfastError,
+  StageError,
+  ValidationError,
+} from '../errors.ts'
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JsonText } from '../store/store.ts'
 import { backoffDelayMs } from '../time/backoff.ts'
@@ -39,7 +54,14 @@ export class LiveStage {
   #result: JsonText | undefined
   #work: AbortController | undefined
 
-  constructor(run: LiveRun, ref: AnyActorRef, definition: StageDefinition, name: string, item: ItemPlace | undefined, input: unknown) {
+  constructor(
+    run: LiveRun,
+    ref: AnyActorRef,
+    definition: StageDefinition,
+    name: string,
+    item: ItemPlace | undefined,
+    input: unknown,
+  ) {
     this.run = run
     this.ref = ref
     this.definition = definition
@@ -59,7 +81,9 @@ export class LiveStage {
   }
 
   where(attempt: { number: number; incarnation: number } | undefined = this.attempt): Where {
-    return attempt ? { stage: this.name, attempt: attempt.number, incarnation: attempt.incarnation } : { stage: this.name }
+    return attempt
+      ? { stage: this.name, attempt: attempt.number, incarnation: attempt.incarnation }
+      : { stage: this.name }
   }
 
   // What the machine asks for.
@@ -87,13 +111,22 @@ export class LiveStage {
       run.services.preflight(run.options.cwd, signal).then(
         report =>
           this.#conclude(signal, () => {
-            run.journal(report.healthy ? 'preflight.passed' : 'preflight.failed', { monitors: report.monitors }, { stage: this.name })
+            run.journal(
+              report.healthy ? 'preflight.passed' : 'preflight.failed',
+              { monitors: report.monitors },
+              { stage: this.name },
+            )
             for (const monitor of report.monitors.filter(found => !found.healthy && !found.critical)) {
               run.degrade({ stage: this.name, component: monitor.name, reason: monitor.message })
             }
             if (report.healthy) return { type: 'PREFLIGHT_PASSED' }
-            const faults = report.monitors.filter(found => !found.healthy && found.critical).map(found => `${found.name}: ${found.message}`)
-            return { type: 'PREFLIGHT_FAILED', ...this.#failed(new StageError(`the preflight of stage '${this.name}' failed: ${faults.join('; ')}`)) }
+            const faults = report.monitors
+              .filter(found => !found.healthy && found.critical)
+              .map(found => `${found.name}: ${found.message}`)
+            return {
+              type: 'PREFLIGHT_FAILED',
+              ...this.#failed(new StageError(`the preflight of stage '${this.name}' failed: ${faults.join('; ')}`)),
+            }
           }),
         error => this.#conclude(signal, () => ({ type: 'PREFLIGHT_FAILED', ...this.#failed(error) })),
       )
@@ -109,7 +142,12 @@ export class LiveStage {
       const remedy = run.services.remedies[name]
       const applied = remedy
         ? call(() => remedy({ runId: run.id, stage: this.name, error: errorOf(context.failure), signal }))
-        : Promise.reject(new HoldfastError('invalid_options', `there is no remedy '${name}'; give it to createRuntime({ remedies })`))
+        : Promise.reject(
+            new HoldfastError(
+              'invalid_options',
+              `there is no remedy '${name}'; give it to createRuntime({ remedies })`,
+            ),
+          )
       applied.then(
         () =>
           this.#conclude(signal, () => {
@@ -182,7 +220,13 @@ export class LiveStage {
     const delayMs = context.dueAt === null ? undefined : context.dueAt - run.services.clock.now()
     run.journal(
       `${rule}.decided` as 'retry.decided',
-      { rule, counters, kind: context.failure?.kind ?? null, ...(delayMs === undefined ? {} : { delayMs }), alternatives },
+      {
+        rule,
+        counters,
+        kind: context.failure?.kind ?? null,
+        ...(delayMs === undefined ? {} : { delayMs }),
+        alternatives,
+      },
       { stage: this.name },
     )
   }
@@ -202,7 +246,10 @@ export class LiveStage {
         try {
           this.#result = this.#checkedResult(outcome.value)
           run.memory.counters.crashes = 0
-          this.ref.send({ type: 'ATTEMPT_SUCCEEDED', ...(run.definition.origin === 'machine' ? { output: decodeResult(this.#result) } : {}) })
+          this.ref.send({
+            type: 'ATTEMPT_SUCCEEDED',
+            ...(run.definition.origin === 'machine' ? { output: decodeResult(this.#result) } : {}),
+          })
           return
         } catch (error) {
           return this.#failAttempt(attempt, error)
@@ -228,12 +275,19 @@ export class LiveStage {
       run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage was lost' })
     } else {
       run.journal('stage.failed', { error }, where)
-      const status = outcome === 'quarantined' ? 'quarantined' : outcome === 'out_of_budget' ? 'budget_exceeded' : 'failed'
+      const status =
+        outcome === 'quarantined' ? 'quarantined' : outcome === 'out_of_budget' ? 'budget_exceeded' : 'failed'
       const encoded =
         outcome === 'out_of_budget' && failure?.type !== 'budget'
-          ? encodeError(new BudgetExceededError(`stage '${this.name}' would be restarted, and the budget allows no more restarts`, { currency: 'restarts' }))
+          ? encodeError(
+              new BudgetExceededError(
+                `stage '${this.name}' would be restarted, and the budget allows no more restarts`,
+                { currency: 'restarts' },
+              ),
+            )
           : (error ?? { name: 'StageError', message: `stage '${this.name}' failed` })
-      if (run.definition.origin === 'built' || status !== 'failed') run.fail({ status, error: encoded, stage: this.name })
+      if (run.definition.origin === 'built' || status !== 'failed')
+        run.fail({ status, error: encoded, stage: this.name })
       return decodeError(encoded)
     }
     return undefined
@@ -282,7 +336,11 @@ export class LiveStage {
     const failed = this.#failed(thrown)
     const { failure } = failed
     run.memory.counters.failedAttempts++
-    run.journal('attempt.failed', { error: encodeError(thrown), kind: failure.kind, type: failure.type }, this.where(attempt))
+    run.journal(
+      'attempt.failed',
+      { error: encodeError(thrown), kind: failure.kind, type: failure.type },
+      this.where(attempt),
+    )
     run.services.log.info(
       { runId: run.id, stage: this.name, attempt: attempt.number, kind: failure.kind },
       `attempt ${attempt.number} of stage '${this.name}' failed: ${failure.error.message}`,
@@ -309,7 +367,10 @@ export class LiveStage {
     if (parsed.success) return encodeJson(parsed.data, where)
     const issue = parsed.error.issues[0]
     const path = issue?.path.map(String).join('.') ?? ''
-    throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, { stage: this.name, path })
+    throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, {
+      stage: this.name,
+      path,
+    })
   }
 }
 

@@ -1,10 +1,11 @@
 /** Finds the items of a map: asks `over` once, checks what it gave, and writes it down before the first item starts. */
 import type { MapMachineEvent } from '../../machines/map.machine.ts'
 import { StageError, ValidationError } from '../errors.ts'
-import { encodeJson } from '../workflow/results.ts'
 import type { MapDefinition, StageDefinition } from '../workflow/definition.ts'
+import { encodeJson } from '../workflow/results.ts'
 import { describeFailure } from './failure.ts'
 import type { LiveRun } from './live-run.ts'
+import { checkName } from './names.ts'
 
 /** More items than this in one map are refused; a child run takes the rest. */
 const mostItems = 10_000
@@ -15,7 +16,9 @@ export function openMap(run: LiveRun, name: string): MapMachineEvent {
   try {
     const given = askOver(run, definition, map)
     const texts = given.map((item, index) => encodeJson(item, `item ${index} of map '${name}'`) ?? 'null')
-    const keys = given.map((item, index) => String(map.key(item, index)))
+    const keys = given.map((item, index) =>
+      checkName(String(map.key(item, index)), `the key of item ${index} of map '${name}'`),
+    )
     refuseDuplicates(name, keys)
     run.journalText('map.opened', `{"keys":${JSON.stringify(keys)},"items":[${texts.join(',')}]}`, { stage: name })
     return { type: 'MAP_OPENED', total: keys.length }
@@ -30,10 +33,17 @@ function askOver(run: LiveRun, definition: StageDefinition, map: MapDefinition):
     given = map.over({ input: run.input, results: run.resultsOf(definition.ancestors) })
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    throw new StageError(`\`over\` of map '${definition.name}' threw: ${message}`, { stage: definition.name }, { cause: error })
+    throw new StageError(
+      `\`over\` of map '${definition.name}' threw: ${message}`,
+      { stage: definition.name },
+      { cause: error },
+    )
   }
   if (!Array.isArray(given)) {
-    throw new ValidationError(`\`over\` of map '${definition.name}' must return an array, and returned ${describe(given)}`, { stage: definition.name })
+    throw new ValidationError(
+      `\`over\` of map '${definition.name}' must return an array, and returned ${describe(given)}`,
+      { stage: definition.name },
+    )
   }
   if (given.length > mostItems) {
     throw new ValidationError(
@@ -49,7 +59,10 @@ function refuseDuplicates(name: string, keys: readonly string[]): void {
   for (const [index, key] of keys.entries()) {
     const first = seen.get(key)
     if (first !== undefined) {
-      throw new ValidationError(`map '${name}': items ${first} and ${index} have the same key ${JSON.stringify(key)}; \`key\` must tell them apart`, { stage: name, key })
+      throw new ValidationError(
+        `map '${name}': items ${first} and ${index} have the same key ${JSON.stringify(key)}; \`key\` must tell them apart`,
+        { stage: name, key },
+      )
     }
     seen.set(key, index)
   }

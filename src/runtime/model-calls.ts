@@ -14,14 +14,29 @@ import { encodeJson } from '../workflow/results.ts'
 import type { GenerateOptions, GenerateResult } from '../workflow/stage-context.ts'
 import type { Attempt } from './attempt.ts'
 import { ensureCallBudget } from './budget.ts'
+import { checkName } from './names.ts'
 
 const optionsSchema = z.strictObject({
   prompt: z.string().optional(),
-  messages: z.array(z.custom<Message>(value => value !== null && typeof value === 'object' && 'role' in value)).optional(),
+  messages: z
+    .array(z.custom<Message>(value => value !== null && typeof value === 'object' && 'role' in value))
+    .optional(),
   system: z.string().optional(),
   schema: z.custom<z.ZodType>(isSchema, { error: 'must be a zod schema' }).optional(),
-  tools: z.record(z.string(), z.strictObject({ description: z.string(), input: z.custom<z.ZodType>(isSchema, { error: 'must be a zod schema' }) })).optional(),
-  check: z.custom<NonNullable<GenerateOptions['check']>>(value => typeof value === 'function', { error: 'must be a function' }).optional(),
+  tools: z
+    .record(
+      z.string(),
+      z.strictObject({
+        description: z.string(),
+        input: z.custom<z.ZodType>(isSchema, { error: 'must be a zod schema' }),
+      }),
+    )
+    .optional(),
+  check: z
+    .custom<NonNullable<GenerateOptions['check']>>(value => typeof value === 'function', {
+      error: 'must be a function',
+    })
+    .optional(),
   key: z.string().min(1).optional(),
   maxOutputTokens: z.int().min(1).optional(),
   temperature: z.number().optional(),
@@ -50,7 +65,10 @@ export function createModelCalls(providers: readonly Provider[], circuits: Circu
     const { run } = stage
     const options = parseOptions(optionsSchema, given, `model.generate in stage '${stage.name}'`)
     const request = requestOf(options, stage.definition.task ?? run.definition.task ?? 'general', stage.name)
-    const key = options.key === undefined ? attempt.nextKey(`call:${hashOf(request)}`) : `call:(${options.key})`
+    const key =
+      options.key === undefined
+        ? attempt.nextKey(`call:${hashOf(request)}`)
+        : `call:(${checkName(options.key, `the key of a model call of stage '${stage.name}'`)})`
     const known = run.ledger(stage.name, key)
     if (known?.state === 'succeeded') {
       run.dispatch(() => {
@@ -110,10 +128,21 @@ async function callAndRecord(
   }
   run.dispatch(() => {
     book(attempt, recorded.answer, false)
-    run.putLedger({ stage: stage.name, key, kind: 'call', state: 'succeeded', data: encodeJson(recorded, `answer to call ${key} of stage '${stage.name}'`) as string })
+    run.putLedger({
+      stage: stage.name,
+      key,
+      kind: 'call',
+      state: 'succeeded',
+      data: encodeJson(recorded, `answer to call ${key} of stage '${stage.name}'`) as string,
+    })
     const { provider, model, tier, attempts } = recorded
-    run.journal('call.succeeded', { key, provider, model, tier, attempts, usage: result.usage, cost: result.cost }, stage.where(attempt))
-    if (recorded.degraded) run.degrade({ stage: stage.name, component: provider, reason: `'${provider}' answered in place of a better one` })
+    run.journal(
+      'call.succeeded',
+      { key, provider, model, tier, attempts, usage: result.usage, cost: result.cost },
+      stage.where(attempt),
+    )
+    if (recorded.degraded)
+      run.degrade({ stage: stage.name, component: provider, reason: `'${provider}' answered in place of a better one` })
   })
   await attempt.durable()
   return result
@@ -126,7 +155,13 @@ async function recordFailure(attempt: Attempt, key: string, error: unknown, paid
   const encoded = encodeError(error)
   run.dispatch(() => {
     if (paid) book(attempt, paid, true)
-    run.putLedger({ stage: stage.name, key, kind: 'call', state: 'failed', data: JSON.stringify({ error: encoded, ...(paid?.cost === undefined ? {} : { cost: paid.cost }) }) })
+    run.putLedger({
+      stage: stage.name,
+      key,
+      kind: 'call',
+      state: 'failed',
+      data: JSON.stringify({ error: encoded, ...(paid?.cost === undefined ? {} : { cost: paid.cost }) }),
+    })
     run.journal('call.failed', { key, kind: encoded.details?.kind ?? null, error: encoded }, stage.where(attempt))
   })
   await attempt.durable()
@@ -158,7 +193,9 @@ function note(attempt: Attempt, key: string, event: ModelCallEvent): void {
   if (event.type !== 'attempt.failed' && event.type !== 'attempt.refused') return
   const kind = event.type === 'attempt.failed' ? event.failure.kind : 'circuit_open'
   const { provider, model, tier } = event
-  run.dispatch(() => run.journal('call.attempted', { key, provider, model, tier, outcome: 'failed', kind }, stage.where(attempt)))
+  run.dispatch(() =>
+    run.journal('call.attempted', { key, provider, model, tier, outcome: 'failed', kind }, stage.where(attempt)),
+  )
 }
 
 function requestOf(options: Options, task: string, stage: string): ModelRequest {
@@ -169,7 +206,14 @@ function requestOf(options: Options, task: string, stage: string): ModelRequest 
     ...(options.system === undefined ? [] : [{ role: 'system', content: options.system } as const]),
     ...(options.messages ?? [{ role: 'user', content: options.prompt as string } as const]),
   ]
-  const tools = options.tools && Object.fromEntries(Object.entries(options.tools).map(([name, tool]) => [name, { description: tool.description, schema: z.toJSONSchema(tool.input) }]))
+  const tools =
+    options.tools &&
+    Object.fromEntries(
+      Object.entries(options.tools).map(([name, tool]) => [
+        name,
+        { description: tool.description, schema: z.toJSONSchema(tool.input) },
+      ]),
+    )
   return {
     task,
     messages,
@@ -197,7 +241,9 @@ function resultOf(recorded: RecordedAnswer, options: Options, stage: string): Ge
       role: 'assistant',
       content: [
         ...(text === '' ? [] : [{ type: 'text', text } as const]),
-        ...toolCalls.map(call => ({ type: 'tool-call', toolCallId: call.id, toolName: call.name, input: call.input }) as const),
+        ...toolCalls.map(
+          call => ({ type: 'tool-call', toolCallId: call.id, toolName: call.name, input: call.input }) as const,
+        ),
       ],
     },
     finishReason: answer.finishReason ?? 'stop',
@@ -227,17 +273,26 @@ function objectOf(answer: ModelAnswer, schema: z.ZodType, stage: string): unknow
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const path = issue?.path.map(String).join('.') ?? ''
-  throw invalid(`the answer to stage '${stage}' is not of the form that was asked for: ${path ? `${path}: ` : ''}${issue?.message ?? ''}`, parsed.error)
+  throw invalid(
+    `the answer to stage '${stage}' is not of the form that was asked for: ${path ? `${path}: ` : ''}${issue?.message ?? ''}`,
+    parsed.error,
+  )
 }
 
 function checkAnswer(result: GenerateResult<unknown>, options: Options, stage: string): void {
   const verdict = options.check?.(result)
   if (verdict === undefined || verdict === true) return
-  throw invalid(`the answer to stage '${stage}' did not pass its check${typeof verdict === 'string' ? `: ${verdict}` : ''}`)
+  throw invalid(
+    `the answer to stage '${stage}' did not pass its check${typeof verdict === 'string' ? `: ${verdict}` : ''}`,
+  )
 }
 
 const invalid = (message: string, cause?: unknown): ProviderError =>
-  new ProviderError(message, { kind: 'invalid_response', transient: true, scope: 'model' }, cause === undefined ? {} : { cause })
+  new ProviderError(
+    message,
+    { kind: 'invalid_response', transient: true, scope: 'model' },
+    cause === undefined ? {} : { cause },
+  )
 
 function admitUnknown(attempt: Attempt, key: string): void {
   const { stage } = attempt
@@ -251,8 +306,11 @@ function admitUnknown(attempt: Attempt, key: string): void {
   )
 }
 
-const hashOf = (request: ModelRequest): string => createHash('sha256').update(JSON.stringify(request)).digest('hex').slice(0, 16)
+const hashOf = (request: ModelRequest): string =>
+  createHash('sha256').update(JSON.stringify(request)).digest('hex').slice(0, 16)
 
 function isSchema(value: unknown): boolean {
-  return value !== null && typeof value === 'object' && typeof (value as { safeParse?: unknown }).safeParse === 'function'
+  return (
+    value !== null && typeof value === 'object' && typeof (value as { safeParse?: unknown }).safeParse === 'function'
+  )
 }

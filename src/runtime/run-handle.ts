@@ -61,7 +61,11 @@ class RunHandle implements Run {
   }
 
   events(options: EventsOptions = {}): AsyncIterable<JournalEvent> {
-    return this.#parts.feed.follow(this.id, options.from ?? 1, async () => isEnded(await this.status()) && !this.#parts.runs.find(this.id))
+    return this.#parts.feed.follow(
+      this.id,
+      options.from ?? 1,
+      async () => isEnded(await this.status()) && !this.#parts.runs.find(this.id),
+    )
   }
 
   /** Carries the command out on the live run, taking it up from the store first; resolves when it is durable. */
@@ -73,13 +77,21 @@ class RunHandle implements Run {
       if (!row) throw new RunNotFoundError(this.id)
       if (row.status === alreadyThere) return
       if (isEnded(row.status)) {
-        throw new HoldfastError('run_not_open', `run ${this.id} has ended as ${row.status}, so this does not apply to it`, { runId: this.id, status: row.status })
+        throw new HoldfastError(
+          'run_not_open',
+          `run ${this.id} has ended as ${row.status}, so this does not apply to it`,
+          { runId: this.id, status: row.status },
+        )
       }
     }
     const run = live ?? (await runs.adopt(this.id))
     if (isEnded(run.status)) {
       if (run.status === alreadyThere) return run.durable()
-      throw new HoldfastError('run_not_open', `run ${this.id} has ended as ${run.status}, so this does not apply to it`, { runId: this.id, status: run.status })
+      throw new HoldfastError(
+        'run_not_open',
+        `run ${this.id} has ended as ${run.status}, so this does not apply to it`,
+        { runId: this.id, status: run.status },
+      )
     }
     work(run)
     await run.durable()

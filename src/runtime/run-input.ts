@@ -22,10 +22,13 @@ export function inputOf(definition: WorkflowDefinition, text: JsonText): unknown
   const parsed = definition.input.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw new ValidationError(`input of workflow '${definition.name}': ${issue ? describeIssue(issue) : 'is not of its form'}`, {
-    workflow: definition.name,
-    path: issue?.path.map(String).join('.') ?? '',
-  })
+  throw new ValidationError(
+    `input of workflow '${definition.name}': ${issue ? describeIssue(issue) : 'is not of its form'}`,
+    {
+      workflow: definition.name,
+      path: issue?.path.map(String).join('.') ?? '',
+    },
+  )
 }
 
 /** An absent input is the empty text. */

@@ -236,7 +236,8 @@ function degradedPart(row: JournalRow): DegradedPart {
 const resultPrefix = '{"result":'
 
 /** The data of a `stage.succeeded` row: the result is all there is, so reading it back is a cut and no parse. */
-export const resultData = (text: JsonText | undefined): JsonText => (text === undefined ? '{}' : `${resultPrefix}${text}}`)
+export const resultData = (text: JsonText | undefined): JsonText =>
+  text === undefined ? '{}' : `${resultPrefix}${text}}`
 
 function resultIn(row: JournalRow): JsonText | undefined {
   if (!row.data.startsWith(resultPrefix)) return undefined

@@ -47,9 +47,11 @@ function recommend(failure: RunFailure, kind: string, runId: string): string[] {
   const look = `look at what happened: holdfast runs events ${runId}`
   if (failure.status === 'cancelled') return []
   if (failure.status === 'budget_exceeded') return ['raise the budget of the run, or choose a cheaper tier', look]
-  if (kind === 'no_provider') return ['give createRuntime a provider that can do this task, or the stage a `fallback`', look]
+  if (kind === 'no_provider')
+    return ['give createRuntime a provider that can do this task, or the stage a `fallback`', look]
   if (kind === 'auth' || kind === 'permission') return ['check the API key of the provider', look]
-  if (kind === 'timeout' || kind === 'wait_timeout') return ["raise the stage's `timeout`, or split its work into steps", look]
+  if (kind === 'timeout' || kind === 'wait_timeout')
+    return ["raise the stage's `timeout`, or split its work into steps", look]
   if ((failure.error as EncodedError).name === 'ValidationError') return ['mend the value that the message names', look]
   return [look]
 }
@@ -68,7 +70,9 @@ function costOf(counters: Counters): RunCost {
     baselineUsd: counters.calls === 0 ? 0 : 'unknown',
     savedUsd: counters.calls === 0 ? 0 : 'unknown',
     savingsPercent: counters.calls === 0 ? 0 : 'unknown',
-    warnings: unknown ? [`${counters.unpricedCalls} of ${counters.calls} calls have no price, so the total is unknown`] : [],
+    warnings: unknown
+      ? [`${counters.unpricedCalls} of ${counters.calls} calls have no price, so the total is unknown`]
+      : [],
   }
 }
 
@@ -84,7 +88,11 @@ function performanceOf(memory: RunMemory, durationMs: number, endedAt: number): 
   let recovered = 0
   let lost = 0
   for (const [name, record] of memory.stages) {
-    stages[name] = { durationMs: (record.endedAt ?? endedAt) - record.startedAt, status: 'normal', attempts: record.attempts }
+    stages[name] = {
+      durationMs: (record.endedAt ?? endedAt) - record.startedAt,
+      status: 'normal',
+      attempts: record.attempts,
+    }
     failures += record.failures
     attempts += record.attempts
     if (record.failures > 0) troubled++

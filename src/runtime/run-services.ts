@@ -1,8 +1,9 @@
 /** What a run needs from the runtime around it. One object, made in the composition root and handed down. */
-import type { Clock } from '../time/clock.ts'
-import type { Random } from '../time/random.ts'
+
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JournalRow } from '../store/store.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Random } from '../time/random.ts'
 import type { AnyWorkflow, StageDefinition } from '../workflow/definition.ts'
 import type { GenerateOptions, GenerateResult, StageMetrics } from '../workflow/stage-context.ts'
 import type { DegradedPart, Logger, Remedy, RunResult } from './api.ts'
@@ -51,7 +52,14 @@ export interface RunServices {
   /** The run's end is durable. */
   ended(run: LiveRun): void
   /** Starts a child run, or finds the one that was started before. */
-  startChild(parent: LiveRun, stage: string, childId: string, workflow: AnyWorkflow, input: unknown, options: ChildOptions): Promise<ChildHandle>
+  startChild(
+    parent: LiveRun,
+    stage: string,
+    childId: string,
+    workflow: AnyWorkflow,
+    input: unknown,
+    options: ChildOptions,
+  ): Promise<ChildHandle>
   /** Cancels the children of a run that has ended, unless they were to be abandoned. */
   closeChildren(run: LiveRun): void
 }
@@ -70,7 +78,12 @@ export interface ChildHandle {
 export interface PreflightReport {
   /** No critical monitor found a fault. */
   readonly healthy: boolean
-  readonly monitors: readonly { readonly name: string; readonly critical: boolean; readonly healthy: boolean; readonly message: string }[]
+  readonly monitors: readonly {
+    readonly name: string
+    readonly critical: boolean
+    readonly healthy: boolean
+    readonly message: string
+  }[]
 }
 
 export interface StageMetricsSource {

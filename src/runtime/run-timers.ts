@@ -17,7 +17,13 @@ export type TimerPurpose =
   /** A `waitFor` of a stage has waited long enough. */
   | { readonly kind: 'wait'; readonly stage: string; readonly key: string }
   /** `after` or a delayed event of a user's machine; kept only to be scheduled again in XState after a restart. */
-  | { readonly kind: 'scheduled'; readonly path: readonly string[]; readonly target: readonly string[]; readonly id: string; readonly event: unknown }
+  | {
+      readonly kind: 'scheduled'
+      readonly path: readonly string[]
+      readonly target: readonly string[]
+      readonly id: string
+      readonly event: unknown
+    }
 
 export class RunTimers {
   readonly #run: LiveRun
@@ -54,7 +60,10 @@ export class RunTimers {
   ): { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> }[] {
     return [...this.#rows.values()]
       .map(row => ({ key: row.key, dueAt: row.dueAt, purpose: JSON.parse(row.data) as TimerPurpose }))
-      .filter((timer): timer is { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> } => timer.purpose.kind === kind)
+      .filter(
+        (timer): timer is { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> } =>
+          timer.purpose.kind === kind,
+      )
   }
 
   /** Arms what the store had: what is overdue comes due at once. */

@@ -25,7 +25,13 @@ export class RunWaits {
   accept(name: string, payload: JsonText): void {
     const run = this.#run
     run.dispatch(() => {
-      const signal: SignalRow = { ordinal: run.memory.signalsAccepted + 1, name, payload, at: run.services.clock.now(), consumed: false }
+      const signal: SignalRow = {
+        ordinal: run.memory.signalsAccepted + 1,
+        name,
+        payload,
+        at: run.services.clock.now(),
+        consumed: false,
+      }
       run.pending.addSignal({ ordinal: signal.ordinal, name, payload, at: signal.at })
       run.journal('signal.received', { name, ordinal: signal.ordinal })
       run.memory.inbox.push(signal)

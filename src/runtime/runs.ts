@@ -5,10 +5,11 @@
 import { HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
 import { isEnded, type NewRun, type RunRow, type Store, type StoredRun } from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
-import { definitionOf, type AnyWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
+import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
 import { LiveRun } from './live-run.ts'
+import { checkName } from './names.ts'
 import type { Registry } from './registry.ts'
 import { keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
@@ -61,10 +62,13 @@ export class Runs {
     const { services, registry, ids } = this.#options
     const definition = definitionOf(workflow)
     if (registry.add(workflow) && parent === undefined) {
-      services.log.warn({ workflow: definition.name }, `workflow '${definition.name}' was not among createRuntime({ workflows }), so a recovery will not find its runs; add it there`)
+      services.log.warn(
+        { workflow: definition.name },
+        `workflow '${definition.name}' was not among createRuntime({ workflows }), so a recovery will not find its runs; add it there`,
+      )
     }
     const text = keptInput(definition, input)
-    const id = start.id ?? ids.run(definition.name)
+    const id = checkName(start.id ?? ids.run(definition.name), 'the id of a run')
     const spec: NewRun = {
       workflow: definition.name,
       version: definition.version,
@@ -105,7 +109,10 @@ export class Runs {
     const [stored] = await this.#options.store.load([runId], rememberedTypes)
     if (!stored) throw new RunNotFoundError(runId)
     if (isEnded(stored.run.status)) {
-      throw new HoldfastError('run_not_open', `run ${runId} has ended as ${stored.run.status}`, { runId, status: stored.run.status })
+      throw new HoldfastError('run_not_open', `run ${runId} has ended as ${stored.run.status}`, {
+        runId,
+        status: stored.run.status,
+      })
     }
     const run = this.#live.get(runId) ?? this.#revive(stored)
     await run.durable()
@@ -140,11 +147,14 @@ export class Runs {
     if (!row) throw new RunNotFoundError(runId)
     if (isEnded(row.status) && row.outcome !== null) return JSON.parse(row.outcome) as RunResult
     this.ensureOpen()
-    return this.#live.get(runId)?.nextResult() ?? new Promise((resolve, reject) => {
-      const waiters = this.#waiters.get(runId) ?? []
-      waiters.push({ resolve, reject })
-      this.#waiters.set(runId, waiters)
-    })
+    return (
+      this.#live.get(runId)?.nextResult() ??
+      new Promise((resolve, reject) => {
+        const waiters = this.#waiters.get(runId) ?? []
+        waiters.push({ resolve, reject })
+        this.#waiters.set(runId, waiters)
+      })
+    )
   }
 
   /** The end of the run is durable: it leaves memory. */
@@ -201,10 +211,16 @@ export class Runs {
 
   #sameRun(id: string, known: NewRun, asked: NewRun): string {
     if (known.workflow !== asked.workflow) {
-      throw new RunConflictError(`run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`, { runId: id, workflow: known.workflow })
+      throw new RunConflictError(
+        `run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`,
+        { runId: id, workflow: known.workflow },
+      )
     }
     if (known.input !== asked.input) {
-      throw new RunConflictError(`run ${id} exists and was started with another input; choose another id, or start it with the same input`, { runId: id })
+      throw new RunConflictError(
+        `run ${id} exists and was started with another input; choose another id, or start it with the same input`,
+        { runId: id },
+      )
     }
     return id
   }
@@ -239,5 +255,11 @@ function migrated(stored: StoredRun, definition: WorkflowDefinition): StoredRun 
   const same = run.definitionHash === definition.hash && run.version === definition.version
   if (same || !definition.migrate || run.snapshot === null) return stored
   const snapshot = definition.migrate(JSON.parse(run.snapshot), { version: run.version, hash: run.definitionHash })
-  return { ...stored, run: { ...run, snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null } }
+  return {
+    ...stored,
+    run: {
+      ...run,
+      snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null,
+    },
+  }
 }

@@ -1,8 +1,8 @@
 /** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
 import { pino } from 'pino'
 import { z } from 'zod'
-import type { HealthCheck } from '../health/check.ts'
 import { OptionsError } from '../errors.ts'
+import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import { offline } from '../providers/offline.ts'
 import type { Provider } from '../providers/provider.ts'
@@ -18,7 +18,9 @@ import { type AnyWorkflow, isWorkflow } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
 import type { KeptOptions } from './live-run.ts'
 
-const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', { error: "must be milliseconds or a text such as '30s'" })
+const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
+  error: "must be milliseconds or a text such as '30s'",
+})
 const amount = z.number().min(0)
 
 const budgetSchema = z.strictObject({
@@ -29,10 +31,15 @@ const budgetSchema = z.strictObject({
   wallTime: duration.optional(),
 })
 
-const workflow = z.custom<AnyWorkflow>(isWorkflow, { error: 'must be a workflow, made by defineWorkflow or workflowFromMachine' })
+const workflow = z.custom<AnyWorkflow>(isWorkflow, {
+  error: 'must be a workflow, made by defineWorkflow or workflowFromMachine',
+})
 const object = <T>(methods: readonly string[], what: string) =>
   z.custom<T>(
-    value => value !== null && typeof value === 'object' && methods.every(method => typeof (value as Record<string, unknown>)[method] === 'function'),
+    value =>
+      value !== null &&
+      typeof value === 'object' &&
+      methods.every(method => typeof (value as Record<string, unknown>)[method] === 'function'),
     { error: `must be ${what}, with ${methods.map(method => `${method}()`).join(', ')}` },
   )
 const aFunction = <T>() => z.custom<T>(value => typeof value === 'function', { error: 'must be a function' })
@@ -41,18 +48,30 @@ const isResolvedProfile = (value: unknown): boolean =>
   value !== null && typeof value === 'object' && 'retry' in value && 'timeout' in value && 'restart' in value
 
 const runtimeSchema = z.strictObject({
-  store: z.union([z.string().min(1), object<Store>(['claim', 'commit', 'load'], 'a path or a store')], { error: 'must be a path or a store' }).optional(),
+  store: z
+    .union([z.string().min(1), object<Store>(['claim', 'commit', 'load'], 'a path or a store')], {
+      error: 'must be a path or a store',
+    })
+    .optional(),
   workflows: z.array(workflow).optional(),
   providers: z.array(object<Provider>(['generate'], 'a provider')).optional(),
-  profiles: z.record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' })).optional(),
+  profiles: z
+    .record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' }))
+    .optional(),
   tasks: z.record(z.string(), z.string()).optional(),
   health: z.strictObject({ checks: z.array(object<HealthCheck>(['check'], 'a health check')).optional() }).optional(),
   remedies: z.record(z.string(), aFunction<Remedy>()).optional(),
   budget: budgetSchema.optional(),
   concurrency: z.strictObject({ runs: z.int().min(1).optional(), stages: z.int().min(1).optional() }).optional(),
-  logger: z.union([z.literal(false), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
+  logger: z
+    .union([z.literal(false), z.custom<object>(value => value !== null && typeof value === 'object')])
+    .optional(),
   mode: z.enum(['full', 'minimal']).optional(),
-  inspect: z.union([z.literal(false), aFunction<InspectListener>()], { error: 'must be false or a function that is told of XState’s inspection events' }).optional(),
+  inspect: z
+    .union([z.literal(false), aFunction<InspectListener>()], {
+      error: 'must be false or a function that is told of XState’s inspection events',
+    })
+    .optional(),
   clock: object<Clock>(['now', 'setTimeout', 'clearTimeout'], 'a clock').optional(),
   random: aFunction<Random>().optional(),
   ids: object<Ids>(['run'], 'a source of ids').optional(),
@@ -60,7 +79,12 @@ const runtimeSchema = z.strictObject({
 })
 
 const startSchema = z.strictObject({
-  id: z.string().min(1).max(200).regex(/^[^\u0000-\u001f/\\]+$/, 'must have neither slashes nor control characters').optional(),
+  id: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^[^\p{Cc}/\\]+$/u, 'must have neither slashes nor control characters')
+    .optional(),
   tags: z.array(z.string().min(1)).optional(),
   profile: z.union([z.string(), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
   budget: budgetSchema.optional(),
@@ -133,7 +157,9 @@ export function resolveStartOptions(
   const options = parseOptions(startSchema, given, 'start')
   if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
   const budget = options.budget ?? context.budget
-  const deadlines = [options.deadline, budget?.wallTime].filter(value => value !== undefined).map(value => toMs(value, 'deadline'))
+  const deadlines = [options.deadline, budget?.wallTime]
+    .filter(value => value !== undefined)
+    .map(value => toMs(value, 'deadline'))
   return {
     id: options.id,
     source: context.source,

@@ -52,7 +52,13 @@ export class ScheduledEvents {
         timers.clear(key)
         continue
       }
-      root.system.scheduler.schedule(source, target, purpose.event as never, Math.max(0, dueAt - services.clock.now()), purpose.id)
+      root.system.scheduler.schedule(
+        source,
+        target,
+        purpose.event as never,
+        Math.max(0, dueAt - services.clock.now()),
+        purpose.id,
+      )
       const entry = scheduledIn(root).find(candidate => candidate.source === source && candidate.id === purpose.id)
       if (entry) this.#known.set(entry, key)
     }
@@ -62,13 +68,21 @@ export class ScheduledEvents {
   #keep(entry: ScheduledEvent, dueAt: number): string {
     const path = pathOf(entry.source)
     const key = `scheduled:${path.join('/')}:${entry.id}`
-    this.#run.timers.set(key, dueAt, { kind: 'scheduled', path, target: pathOf(entry.target), id: entry.id, event: entry.event })
+    this.#run.timers.set(key, dueAt, {
+      kind: 'scheduled',
+      path,
+      target: pathOf(entry.target),
+      id: entry.id,
+      event: entry.event,
+    })
     return key
   }
 }
 
 const scheduledIn = (root: AnyActorRef): ScheduledEvent[] =>
-  Object.values((root.system.getSnapshot() as unknown as { _scheduledEvents: Record<string, ScheduledEvent> })._scheduledEvents)
+  Object.values(
+    (root.system.getSnapshot() as unknown as { _scheduledEvents: Record<string, ScheduledEvent> })._scheduledEvents,
+  )
 
 /** The ids from the root down to an actor; empty for the root. */
 function pathOf(actor: AnyActorRef): string[] {
@@ -77,6 +91,7 @@ function pathOf(actor: AnyActorRef): string[] {
 
 function actorAt(root: AnyActorRef, path: readonly string[]): AnyActorRef | undefined {
   let actor: AnyActorRef | undefined = root
-  for (const id of path) actor = (actor?.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined)?.children?.[id]
+  for (const id of path)
+    actor = (actor?.getSnapshot() as { children?: Record<string, AnyActorRef> } | undefined)?.children?.[id]
   return actor
 }

@@ -5,7 +5,15 @@
 import { decodeError, type EncodedError, ValidationError } from '../errors.ts'
 import { suggestion } from '../options.ts'
 import { toMs } from '../time/duration.ts'
-import type { GenerateOptions, GenerateResult, GenerateStream, StageContext, StageModel, StepContext, StepOptions } from '../workflow/stage-context.ts'
+import type {
+  GenerateOptions,
+  GenerateResult,
+  GenerateStream,
+  StageContext,
+  StageModel,
+  StepContext,
+  StepOptions,
+} from '../workflow/stage-context.ts'
 import type { Attempt } from './attempt.ts'
 import { startChildRun } from './child-runs.ts'
 import { handled } from './stage-promises.ts'
@@ -42,15 +50,28 @@ export function createStageContext(attempt: Attempt): StageContext {
     progress(fraction, note) {
       attempt.ensureCurrent()
       const bounded = Math.min(1, Math.max(0, Number(fraction) || 0))
-      run.dispatch(() => run.journal('stage.progressed', { fraction: bounded, ...(note === undefined ? {} : { note: String(note) }) }, stage.where(attempt)))
+      run.dispatch(() =>
+        run.journal(
+          'stage.progressed',
+          { fraction: bounded, ...(note === undefined ? {} : { note: String(note) }) },
+          stage.where(attempt),
+        ),
+      )
     },
     get model() {
       return stageModel(attempt)
     },
     step: <T>(name: string, second: StepOptions | StepFunction<T>, third?: StepFunction<T>): Promise<T> =>
-      handled(typeof second === 'function' ? runStep(attempt, name, {}, second) : runStep(attempt, name, second, third as StepFunction<T>)),
+      handled(
+        typeof second === 'function'
+          ? runStep(attempt, name, {}, second)
+          : runStep(attempt, name, second, third as StepFunction<T>),
+      ),
     sleep: duration => handled(sleep(attempt, toMs(duration, 'sleep'))),
-    waitFor: (signal, options) => handled(waitFor(attempt, signal, options?.timeout === undefined ? undefined : toMs(options.timeout, 'waitFor timeout'))),
+    waitFor: (signal, options) =>
+      handled(
+        waitFor(attempt, signal, options?.timeout === undefined ? undefined : toMs(options.timeout, 'waitFor timeout')),
+      ),
     startChild: (workflow, input, options) => handled(startChildRun(attempt, workflow, input, options ?? {})),
     degrade(reason) {
       attempt.ensureCurrent()
@@ -103,7 +124,8 @@ async function waitFor(attempt: Attempt, signal: string, timeoutMs: number | und
       const asked = { name: signal, ...(until === undefined ? {} : { until }) }
       run.putLedger({ stage: stage.name, key, kind: 'signal', state: 'intended', data: JSON.stringify(asked) })
       run.journal('wait.begun', { key, ...asked }, stage.where(attempt))
-      if (until !== undefined) run.timers.set(`wait:${stage.name}:${key}`, until, { kind: 'wait', stage: stage.name, key })
+      if (until !== undefined)
+        run.timers.set(`wait:${stage.name}:${key}`, until, { kind: 'wait', stage: stage.name, key })
     }
     const { until } = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { until?: number }
     answer = attempt.awaitAnswer(key, { stage: stage.name, kind: 'signal', name: signal, until })
@@ -120,7 +142,8 @@ function recordedAnswer(data: string): unknown {
 }
 
 function stageModel(attempt: Attempt): StageModel {
-  const generate = (options: GenerateOptions): Promise<GenerateResult<unknown>> => handled(attempt.stage.run.services.generate(attempt, options))
+  const generate = (options: GenerateOptions): Promise<GenerateResult<unknown>> =>
+    handled(attempt.stage.run.services.generate(attempt, options))
   return {
     generate: generate as StageModel['generate'],
     stream: ((options: GenerateOptions) => streamOf(generate(options))) as StageModel['stream'],

@@ -3,16 +3,20 @@
  * with its value afterwards; one that succeeded is never run again. One that was under way when its process died is
  * unknown, and the profile says what happens to it.
  */
+
+import { z } from 'zod'
 import { encodeError, StageError, TimeoutError, ValidationError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { backoffDelayMs } from '../time/backoff.ts'
 import { type Duration, formatMs, toMs } from '../time/duration.ts'
-import type { StepContext, StepOptions } from '../workflow/stage-context.ts'
 import { encodeJson } from '../workflow/results.ts'
-import { z } from 'zod'
+import type { StepContext, StepOptions } from '../workflow/stage-context.ts'
 import type { Attempt } from './attempt.ts'
+import { checkName } from './names.ts'
 
-const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', { error: 'must be a duration' })
+const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
+  error: 'must be a duration',
+})
 
 const optionsSchema = z.strictObject({
   key: z.string().min(1).optional(),
@@ -34,11 +38,13 @@ export async function runStep<T>(
   if (typeof name !== 'string' || name === '' || typeof fn !== 'function') {
     throw new ValidationError(`${where}: a step takes a name, options and a function`, { stage: stage.name })
   }
+  checkName(`${name}${options.key ?? ''}`, where)
   const key = options.key === undefined ? attempt.nextKey(`step:${name}`) : `step:${name}:(${options.key})`
   const known = run.ledger(stage.name, key)
   if (known?.state === 'succeeded') return (JSON.parse(known.data) as { value?: T }).value as T
   if (known?.state === 'intended') admitUnknown(attempt, key, where)
-  const backoff = options.retry?.backoff === undefined ? stage.profile.retry.backoff : fixed(toMs(options.retry.backoff))
+  const backoff =
+    options.retry?.backoff === undefined ? stage.profile.retry.backoff : fixed(toMs(options.retry.backoff))
   const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, 'step timeout')
   return attempt.working(async () => {
     for (let failures = 0; ; failures++) {
@@ -98,7 +104,8 @@ async function bounded<T>(
   fn: (context: StepContext) => T | Promise<T>,
   idempotencyKey: string,
 ): Promise<T> {
-  if (timeoutMs === undefined) return attempt.guard(Promise.resolve().then(() => fn({ signal: attempt.signal, idempotencyKey })))
+  if (timeoutMs === undefined)
+    return attempt.guard(Promise.resolve().then(() => fn({ signal: attempt.signal, idempotencyKey })))
   const { clock } = attempt.stage.run.services
   const own = new AbortController()
   const stop = (): void => own.abort(attempt.signal.reason)
@@ -112,7 +119,9 @@ async function bounded<T>(
     }, timeoutMs)
   })
   try {
-    return await attempt.guard(Promise.race([late, Promise.resolve().then(() => fn({ signal: own.signal, idempotencyKey }))]))
+    return await attempt.guard(
+      Promise.race([late, Promise.resolve().then(() => fn({ signal: own.signal, idempotencyKey }))]),
+    )
   } finally {
     clock.clearTimeout(timer)
     attempt.signal.removeEventListener('abort', stop)

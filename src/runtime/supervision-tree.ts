@@ -23,10 +23,13 @@ export interface SupervisionTreeOptions {
 type ServiceEvent = { type: 'FAILED'; error: unknown }
 
 /** A part of the runtime as an actor: it lives until it is told that it failed. */
-const service = fromTransition((state: { failed: boolean }, event: ServiceEvent) => {
-  if (event.type === 'FAILED') throw event.error
-  return state
-}, { failed: false })
+const service = fromTransition(
+  (state: { failed: boolean }, event: ServiceEvent) => {
+    if (event.type === 'FAILED') throw event.error
+    return state
+  },
+  { failed: false },
+)
 
 export function createSupervisionTree(options: SupervisionTreeOptions): Supervisor {
   const { clock, random, onEvent } = options
@@ -73,12 +76,19 @@ export function createSupervisionTree(options: SupervisionTreeOptions): Supervis
  * The logic of one run: its machine, which tells `attach` of the actor before anything happens in it, and which begins
  * from `saved` where there is something saved.
  */
-export function logicOfRun(logic: AnyStateMachine, input: unknown, saved: unknown, attach: (scope: AnyActorScope) => void): AnyActorLogic {
+export function logicOfRun(
+  logic: AnyStateMachine,
+  input: unknown,
+  saved: unknown,
+  attach: (scope: AnyActorScope) => void,
+): AnyActorLogic {
   return Object.create(logic, {
     getInitialSnapshot: {
       value: (scope: AnyActorScope) => {
         attach(scope)
-        return saved === undefined ? logic.getInitialSnapshot(scope as never, input) : logic.restoreSnapshot(saved as never, scope as never)
+        return saved === undefined
+          ? logic.getInitialSnapshot(scope as never, input)
+          : logic.restoreSnapshot(saved as never, scope as never)
       },
     },
   })

@@ -26,7 +26,8 @@ export function createTimerWheel(clock: Clock, push: (work: () => void) => void)
   let cancelledInHeap = 0
   let armed: { handle: TimerHandle; dueAt: number } | undefined
 
-  const before = (a: WheelTimer, b: WheelTimer): boolean => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
+  const before = (a: WheelTimer, b: WheelTimer): boolean =>
+    a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
 
   const siftUp = (start: number): void => {
     let index = start

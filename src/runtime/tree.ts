@@ -4,24 +4,31 @@ import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import type { TreeNode } from './api.ts'
 import type { LiveRun } from './live-run.ts'
 
-const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = { services: 'service', providers: 'circuit', monitors: 'monitor' }
+const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = {
+  services: 'service',
+  providers: 'circuit',
+  monitors: 'monitor',
+}
 
 /** @param runs the nodes to put below `runs` */
 export function supervisorNode(supervisor: Supervisor, runs: readonly TreeNode[]): TreeNode {
+  // A nested supervisor's id is its path in the tree.
+  const id = supervisor.id.slice(supervisor.id.lastIndexOf('/') + 1)
   const children = supervisor.whichChildren().map((child): TreeNode => {
-    if (child.id === 'runs' && supervisor.id === 'root') return { id: 'runs', type: 'supervisor', status: child.status, children: runs }
+    if (child.id === 'runs' && id === 'root')
+      return { id: 'runs', type: 'supervisor', status: child.status, children: runs }
     if (child.type === 'supervisor') return supervisorNode(supervisor.supervisor(child.id), runs)
     const snapshot = supervisor.child(child.id).getSnapshot() as { value?: unknown } | undefined
     return {
       id: child.id,
-      type: typeBySupervisor[supervisor.id] ?? 'actor',
+      type: typeBySupervisor[id] ?? 'actor',
       status: child.status,
       ...(snapshot?.value === undefined ? {} : { state: snapshot.value }),
       incarnation: child.incarnation,
       children: [],
     }
   })
-  return { id: supervisor.id, type: 'supervisor', status: 'running', children }
+  return { id, type: 'supervisor', status: 'running', children }
 }
 
 export function runNode(run: LiveRun): TreeNode {
@@ -39,7 +46,11 @@ function childNodes(run: LiveRun, actor: AnyActorRef): TreeNode[] {
   const { children = {} } = actor.getSnapshot() as { children?: Record<string, AnyActorRef | undefined> }
   return Object.values(children).flatMap(child => {
     if (!child) return []
-    const snapshot = child.getSnapshot() as { status: string; value?: unknown; context?: { attempt?: number; incarnation?: number; stage?: string } }
+    const snapshot = child.getSnapshot() as {
+      status: string
+      value?: unknown
+      context?: { attempt?: number; incarnation?: number; stage?: string }
+    }
     const stage = run.stages.get(child)
     const type = stage ? 'stage' : child.src === 'map' ? 'map' : 'actor'
     const { attempt, incarnation } = snapshot.context ?? {}

@@ -9,7 +9,7 @@ import { seededRandom } from '../../src/time/random.ts'
 
 const kills = Number(process.env.HOLDFAST_KILLS ?? 50)
 const seed = Number(process.env.HOLDFAST_SEED ?? 20261123)
-const program = new URL('./kill-workflow.ts', import.meta.url).pathname
+const program = new URL('./kill-workflow.mjs', import.meta.url).pathname
 
 const linesOf = (file: string): string[] => {
   try {
@@ -20,9 +20,15 @@ const linesOf = (file: string): string[] => {
 }
 
 /** Runs the program until it ends, or kills it when its trace has grown by `lines` and some more milliseconds passed. */
-async function process1(args: string[], trace: string, killAfter?: { lines: number; ms: number }): Promise<'ended' | 'killed'> {
+async function runProgram(
+  args: string[],
+  trace: string,
+  killAfter?: { lines: number; ms: number },
+): Promise<'ended' | 'killed'> {
   const before = linesOf(trace).length
-  const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   const ended = new Promise<'ended'>(resolve => child.on('exit', () => resolve('ended')))
   if (!killAfter) return ended
   const killed = (async () => {
@@ -40,7 +46,7 @@ describe(`a run whose process is killed (seed ${seed})`, () => {
     const random = seededRandom(seed)
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-kill-'))
     const calm = join(directory, 'calm')
-    await process1([join(directory, 'calm.db'), calm, 'calm'], calm)
+    await runProgram([join(directory, 'calm.db'), calm, 'calm'], calm)
     const expected = linesOf(calm).at(-1)
     expect(expected).toContain('"status":"completed"')
 
@@ -52,7 +58,11 @@ describe(`a run whose process is killed (seed ${seed})`, () => {
       let killsOfRun = 0
       for (;;) {
         const last = killed + killsOfRun >= kills || killsOfRun >= 6
-        const outcome = await process1(args, trace, last ? undefined : { lines: 1 + Math.floor(random() * 16), ms: Math.floor(random() * 6) })
+        const outcome = await runProgram(
+          args,
+          trace,
+          last ? undefined : { lines: 1 + Math.floor(random() * 16), ms: Math.floor(random() * 6) },
+        )
         if (outcome === 'ended') break
         killsOfRun++
       }

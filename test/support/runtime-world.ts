@@ -1,6 +1,7 @@
 /** A runtime in a test's hand: virtual time, seeded chance, a store that outlives it, and no logger. */
-import { createRuntime } from '../../src/runtime/create-runtime.ts'
+
 import type { Runtime, RuntimeOptions } from '../../src/runtime/api.ts'
+import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -24,7 +25,12 @@ export function createWorld(seed = 1): World {
 }
 
 /** Advances the clock in steps until the promise settles; fails after `longestMs` of virtual time. */
-export async function settle<T>(clock: World['clock'], promise: Promise<T>, stepMs = 1000, longestMs = 24 * 3_600_000): Promise<T> {
+export async function settle<T>(
+  clock: World['clock'],
+  promise: Promise<T>,
+  stepMs = 1000,
+  longestMs = 24 * 3_600_000,
+): Promise<T> {
   let done = false
   const settled = promise.finally(() => {
     done = true

@@ -1,5 +1,6 @@
 /** From what a command printed to a finding: the place that the output points to, and its first telling line. */
-import { isAbsolute, join, relative, sep } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { maskSecrets } from './masking.ts'
 
@@ -11,18 +12,32 @@ export interface Place {
 const messageLimit = 300
 
 /** `path:12:3`, `path:12`, `(path:12:3)`, `file:///path:12:3`; of Python `path:12: in f`. */
-const placePattern = /(?:file:\/\/)?((?:[A-Za-z]:)?[^\s:()'"`<>|,]+\.[A-Za-z]{1,5}):(\d+)(?::\d+)?/g
+const placePattern = /(?:file:\/\/)?((?:(?<![\w:])[A-Za-z]:)?[^\s:()'"`<>|,]+\.[A-Za-z]{1,5}):(\d+)(?::\d+)?/g
+
+export interface PlaceFacts {
+  /** Absolute: the repository. */
+  readonly root: string
+  /** Absolute: where the command was started. */
+  readonly cwd: string
+  /** The file that the command was about, relative to the root. */
+  readonly about: string
+  /** @default whether there is one on the disk */
+  readonly isFile?: ((path: string) => boolean) | undefined
+}
 
 /**
- * The place in `preferred` that the text names first, else the first in the repository, else the start of `preferred`.
- * @param cwd what relative paths in the text are relative to
+ * The place in the file it is about that the text names first, else the first in the repository, else the start of that
+ * file. A relative path counts from where the command was started, or from the directory of the file, as Go means it.
  */
-export function placeIn(text: string, root: string, cwd: string, preferred: string): Place {
-  const places = [...plain(text).matchAll(placePattern)].flatMap(([whole, path = '', line = '1']) => {
-    const file = pathInside(root, cwd, whole.startsWith('file://') ? toPath(`file://${path}`) : path)
+export function placeIn(text: string, { root, cwd, about, isFile = existsSync }: PlaceFacts): Place {
+  const bases = [cwd, dirname(join(root, about))]
+  const places = [...plain(text).matchAll(placePattern)].flatMap(([whole, named = '', line = '1']) => {
+    const path = whole.startsWith('file://') ? toPath(`file://${named}`) : named
+    const found = bases.map(base => resolve(base, path)).find(isFile)
+    const file = found === undefined ? undefined : pathInside(root, cwd, found)
     return file === undefined ? [] : [{ file, line: Math.max(1, Number(line)) }]
   })
-  return places.find(place => place.file === preferred) ?? places[0] ?? { file: preferred, line: 1 }
+  return places.find(({ file }) => file === about) ?? places[0] ?? { file: about, line: 1 }
 }
 
 function toPath(url: string): string {

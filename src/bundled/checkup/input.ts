@@ -30,4 +30,3 @@ export const checkupInputSchema = z.strictObject({
   /** Run at most so many test files; without it all. */
   maxTests: z.number().int().min(0).optional(),
 })
-export type CheckupInput = z.infer<typeof checkupInputSchema>

@@ -64,7 +64,7 @@ export function isWorthALook(file: string): boolean {
 }
 
 /** A pattern is a glob, a directory or a part of a path: `src`, `src/**`, `*.test.ts`. */
-export function isChosen(file: string, { include, exclude }: FileChoice): boolean {
+function isChosen(file: string, { include, exclude }: FileChoice): boolean {
   const matches = (pattern: string): boolean => matchesPattern(file, pattern)
   return (!include || include.length === 0 || include.some(matches)) && !exclude?.some(matches)
 }

@@ -86,7 +86,7 @@ export function toReview(answer: z.infer<typeof reviewAnswerSchema>, excerpts: r
   return { text: maskSecrets(answer.overview).trim(), findings: orderFindings(findings) }
 }
 
-export const notConfigured =
+const notConfigured =
   'not configured: no model is configured, so the review was skipped. Configure a provider to have one.'
 
 /** What is said instead of a review, by why there is none. */

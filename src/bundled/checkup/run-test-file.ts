@@ -123,7 +123,7 @@ async function textOf(path: string): Promise<string | undefined> {
 
 function findingsOf(task: TestTask, status: TestStatus, run: OneRun, { root }: TestRunOptions): Finding[] {
   const at = (message: string, rule: string, severity: Finding['severity'], text = ''): Finding => ({
-    ...placeIn(text, root, task.cwd, task.file),
+    ...placeIn(text, { root, cwd: task.cwd, about: task.file }),
     rule,
     severity,
     message: shortened(message),

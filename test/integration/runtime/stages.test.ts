@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
-import type { JournalEvent } from '../../../src/telemetry/catalogue.ts'
 import type { Run } from '../../../src/runtime/api.ts'
+import type { JournalEvent } from '../../../src/telemetry/catalogue.ts'
+import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import { createWorld, settle } from '../../support/runtime-world.ts'
 
 const begin = (name = 'w') => defineWorkflow({ name, version: '1' })
@@ -23,7 +23,15 @@ describe('a stage that works', () => {
       .stage('c', { needs: ['a'] }, ({ results }) => results.a + 2)
       .stage('d', { needs: ['b', 'c'] }, ({ results }) => results.b * results.c)
     const result = await settle(world.clock, (await runtime.start(workflow)).result())
-    expect(result).toMatchObject({ success: true, status: 'completed', output: 21 * 22, attempts: 4, restarts: 0, resumes: 0, degraded: [] })
+    expect(result).toMatchObject({
+      success: true,
+      status: 'completed',
+      output: 21 * 22,
+      attempts: 4,
+      restarts: 0,
+      resumes: 0,
+      degraded: [],
+    })
     await runtime.close()
   })
 
@@ -86,9 +94,19 @@ describe('a stage that fails', () => {
       [3, 3],
       [4, 4],
     ])
-    expect(result).toMatchObject({ success: false, status: 'failed', restarts: 3, attempts: 4, error: { stage: 'a', message: 'broken', type: 'runtime', kind: 'unknown' } })
+    expect(result).toMatchObject({
+      success: false,
+      status: 'failed',
+      restarts: 3,
+      attempts: 4,
+      error: { stage: 'a', message: 'broken', type: 'runtime', kind: 'unknown' },
+    })
     const decided = (await journalOf(run)).filter(event => event.type === 'restart.decided')
-    expect(decided.map(event => event.data.counters)).toMatchObject([{ restarts: 1, intensity: 3 }, { restarts: 2 }, { restarts: 3 }])
+    expect(decided.map(event => event.data.counters)).toMatchObject([
+      { restarts: 1, intensity: 3 },
+      { restarts: 2 },
+      { restarts: 3 },
+    ])
     await runtime.close()
   })
 
@@ -121,7 +139,10 @@ describe('a stage that fails', () => {
       times++
       throw new Error('broken')
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, restarts: 0 })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      restarts: 0,
+    })
     expect(times).toBe(1)
     await runtime.close()
   })
@@ -135,7 +156,11 @@ describe('a stage that fails', () => {
       })
       .stage('b', ({ results }) => results.a)
     const result = await settle(world.clock, (await runtime.start(workflow)).result())
-    expect(result).toMatchObject({ success: true, output: 'instead of broken', degraded: [{ stage: 'a', reason: 'broken' }] })
+    expect(result).toMatchObject({
+      success: true,
+      output: 'instead of broken',
+      degraded: [{ stage: 'a', reason: 'broken' }],
+    })
     await runtime.close()
   })
 
@@ -161,7 +186,11 @@ describe('a stage that fails', () => {
       if (++times === 1) throw new Error('broken')
       return times
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: true, output: 2, restarts: 0 })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: true,
+      output: 2,
+      restarts: 0,
+    })
     expect(applied).toEqual(['a'])
     await runtime.close()
   })
@@ -176,8 +205,16 @@ describe('a stage that fails', () => {
         await sleep('1s')
         throw new Error('broken')
       })
-      .stage('c', { needs: ['a'] }, ({ signal }) => new Promise(() => signal.addEventListener('abort', () => (aborted = String(signal.reason.message)))))
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, error: { stage: 'b' } })
+      .stage(
+        'c',
+        { needs: ['a'] },
+        ({ signal }) =>
+          new Promise(() => signal.addEventListener('abort', () => (aborted = String(signal.reason.message)))),
+      )
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      error: { stage: 'b' },
+    })
     expect(aborted).toContain("stage 'c' was stopped")
     expect(world.clock.pending).toBe(0)
     await runtime.close()
@@ -195,7 +232,10 @@ describe('a stage that misbehaves', () => {
     const workflow = begin().stage('a', { restart: 'temporary' }, () => {
       throw thrown
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, error: { message: expect.stringContaining(message) } })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      error: { message: expect.stringContaining(message) },
+    })
     await runtime.close()
   })
 
@@ -203,13 +243,17 @@ describe('a stage that misbehaves', () => {
     const world = createWorld()
     const runtime = await world.open()
     const late: ((value: string) => void)[] = []
-    const workflow = begin().stage('a', { timeout: '10s', warnAfter: '5s', profile: 'critical' }, ({ signal, attempt }) => {
-      if (attempt > 2) return 'in time'
-      return new Promise<string>(resolve => {
-        late.push(resolve)
-        signal.addEventListener('abort', () => resolve('too late'))
-      })
-    })
+    const workflow = begin().stage(
+      'a',
+      { timeout: '10s', warnAfter: '5s', profile: 'critical' },
+      ({ signal, attempt }) => {
+        if (attempt > 2) return 'in time'
+        return new Promise<string>(resolve => {
+          late.push(resolve)
+          signal.addEventListener('abort', () => resolve('too late'))
+        })
+      },
+    )
     const run = await runtime.start(workflow)
     const result = await settle(world.clock, run.result())
     expect(late).toHaveLength(2)
@@ -223,7 +267,15 @@ describe('a stage that misbehaves', () => {
     ['a Map', () => new Map(), 'Map'],
     ['a function', () => ({ deep: [() => 1] }), 'deep'],
     ['a bigint', () => 1n, 'bigint'],
-    ['a cycle', () => { const a: { self?: unknown } = {}; a.self = a; return a }, 'self'],
+    [
+      'a cycle',
+      () => {
+        const a: { self?: unknown } = {}
+        a.self = a
+        return a
+      },
+      'self',
+    ],
   ])('that returns %s fails at once with the path to it', async (_, make, part) => {
     const world = createWorld()
     const runtime = await world.open()
@@ -233,7 +285,10 @@ describe('a stage that misbehaves', () => {
       return make() as never
     })
     const result = await settle(world.clock, (await runtime.start(workflow)).result())
-    expect(result).toMatchObject({ success: false, error: { type: 'validation', code: 'invalid_value', message: expect.stringContaining(part) } })
+    expect(result).toMatchObject({
+      success: false,
+      error: { type: 'validation', code: 'invalid_value', message: expect.stringContaining(part) },
+    })
     expect(times).toBe(1)
     await runtime.close()
   })
@@ -257,7 +312,10 @@ describe('a stage that misbehaves', () => {
       void step('left behind', () => new Promise(() => {}))
       return 'done'
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: true, output: 'done' })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: true,
+      output: 'done',
+    })
     await runtime.close()
     expect(world.clock.pending).toBe(0)
   })
@@ -271,12 +329,16 @@ describe('a map', () => {
     let most = 0
     const workflow = begin()
       .stage('list', () => ['c', 'a', 'b', 'e', 'd'])
-      .map('each', { over: ({ results }) => results.list, key: item => item, concurrency: 2 }, async ({ item, index, stage, sleep }) => {
-        most = Math.max(most, ++live)
-        await sleep(1000 * (5 - index))
-        live--
-        return `${stage}:${item}`
-      })
+      .map(
+        'each',
+        { over: ({ results }) => results.list, key: item => item, concurrency: 2 },
+        async ({ item, index, stage, sleep }) => {
+          most = Math.max(most, ++live)
+          await sleep(1000 * (5 - index))
+          live--
+          return `${stage}:${item}`
+        },
+      )
     const result = await settle(world.clock, (await runtime.start(workflow)).result())
     expect(result).toMatchObject({ output: ['each[c]:c', 'each[a]:a', 'each[b]:b', 'each[e]:e', 'each[d]:d'] })
     expect(most).toBe(2)
@@ -291,7 +353,10 @@ describe('a map', () => {
       if (item === 1) throw new Error('item 1 is broken')
       return new Promise(() => signal.addEventListener('abort', () => aborted.push(item)))
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, error: { message: 'item 1 is broken', stage: 'each[1]' } })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      error: { message: 'item 1 is broken', stage: 'each[1]' },
+    })
     expect(aborted.sort()).toEqual([0, 2])
     await runtime.close()
   })
@@ -314,11 +379,17 @@ describe('a map', () => {
   it('takes the fallback of an item in its place', async () => {
     const world = createWorld()
     const runtime = await world.open()
-    const workflow = begin().map('each', { over: () => [0, 1], restart: 'temporary', fallback: ({ item }) => `instead of ${item}` }, ({ item }): string => {
-      if (item === 1) throw new Error('broken')
-      return 'ok'
+    const workflow = begin().map(
+      'each',
+      { over: () => [0, 1], restart: 'temporary', fallback: ({ item }) => `instead of ${item}` },
+      ({ item }): string => {
+        if (item === 1) throw new Error('broken')
+        return 'ok'
+      },
+    )
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      output: ['ok', 'instead of 1'],
     })
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ output: ['ok', 'instead of 1'] })
     await runtime.close()
   })
 
@@ -332,13 +403,22 @@ describe('a map', () => {
 
   it.each([
     ['no array', () => 'text' as never, 'must return an array'],
-    ['a throw', () => { throw new Error('oops') }, 'oops'],
+    [
+      'a throw',
+      () => {
+        throw new Error('oops')
+      },
+      'oops',
+    ],
     ['more than 10,000 items', () => new Array(10_001).fill(0), 'startChild|child run'],
   ])('refuses %s from `over`', async (_, over, message) => {
     const world = createWorld()
     const runtime = await world.open()
     const workflow = begin().map('each', { over }, () => 1)
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, error: { stage: 'each', message: expect.stringMatching(message) } })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      error: { stage: 'each', message: expect.stringMatching(message) },
+    })
     await runtime.close()
   })
 
@@ -346,7 +426,10 @@ describe('a map', () => {
     const world = createWorld()
     const runtime = await world.open()
     const workflow = begin().map('each', { over: () => ['a', 'b', 'a'], key: item => item }, () => 1)
-    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({ success: false, error: { type: 'validation', message: expect.stringContaining('0 and 2') } })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      error: { type: 'validation', message: expect.stringContaining('0 and 2') },
+    })
     await runtime.close()
   })
 })
@@ -355,8 +438,14 @@ describe('an input', () => {
   it('that is invalid starts nothing', async () => {
     const world = createWorld()
     const runtime = await world.open()
-    const workflow = defineWorkflow({ name: 'w', version: '1', input: z.object({ path: z.string() }) }).stage('a', ({ input }) => input.path)
-    await expect(runtime.start(workflow, { path: 3 } as never)).rejects.toMatchObject({ name: 'ValidationError', message: expect.stringContaining('path') })
+    const workflow = defineWorkflow({ name: 'w', version: '1', input: z.object({ path: z.string() }) }).stage(
+      'a',
+      ({ input }) => input.path,
+    )
+    await expect(runtime.start(workflow, { path: 3 } as never)).rejects.toMatchObject({
+      name: 'ValidationError',
+      message: expect.stringContaining('path'),
+    })
     expect((await runtime.list()).items).toEqual([])
     await runtime.close()
   })

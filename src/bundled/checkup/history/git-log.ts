@@ -1,7 +1,7 @@
 /** Reads what git tells of the history: commits with the lines they changed in each file, newest first. */
 import { askGit } from '../git.ts'
 
-export interface FileChange {
+interface FileChange {
   readonly file: string
   /** The name before, where the commit renamed it. */
   readonly renamedFrom?: string | undefined

@@ -2,7 +2,7 @@
 import { countByStatus, type Examination } from '../results.ts'
 import { counted, listed } from './phrases.ts'
 
-const sentencesPerRule = 3
+const sentencesPerRule = 1
 
 /** The sentences, the most important first. */
 export function factsOf(examination: Examination): string[] {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { ProcessEnd } from '../run-process.ts'
 
-export const runnerNames = ['vitest', 'jest', 'mocha', 'ava', 'tap', 'node', 'pytest', 'go'] as const
+const runnerNames = ['vitest', 'jest', 'mocha', 'ava', 'tap', 'node', 'pytest', 'go'] as const
 export type RunnerName = (typeof runnerNames)[number]
 
 /** One test file (of Go, one package directory) and how it is run. Found by the survey. */
@@ -19,7 +19,7 @@ export const testTaskSchema = z.object({
 })
 export type TestTask = z.infer<typeof testTaskSchema>
 
-export interface RunnerCommand {
+interface RunnerCommand {
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>> | undefined
@@ -39,7 +39,7 @@ export interface TestReport {
   readonly reason?: string | undefined
 }
 
-export interface RunnerPaths {
+interface RunnerPaths {
   /** Absolute: the test file. */
   readonly file: string
   /** Absolute: where the runner may write its report. */

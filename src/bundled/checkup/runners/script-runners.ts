@@ -1,4 +1,5 @@
 /** The runners of JavaScript and TypeScript tests. Each is the project's own, run by this Node; nothing is installed. */
+import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readJsonReport } from './json-report.ts'
 import { type Runner, readExitCode, type TestReport } from './runner.ts'
@@ -74,14 +75,14 @@ export const nodeTest: Runner = {
 }
 
 export const ava: Runner = {
-  command: ({ program }, { file }) => ({ command: node, args: [program, '--tap', file] }),
+  command: ({ program, cwd }, { file }) => ({ command: node, args: [program, '--tap', relative(cwd, file)] }),
   read: end => readTap(end, undefined),
 }
 
 export const tap: Runner = {
-  command: ({ program }, { file }) => ({
+  command: ({ program, cwd }, { file }) => ({
     command: node,
-    args: [program, '--reporter=tap', '--disable-coverage', '--allow-empty-coverage', file],
+    args: [program, '--reporter=tap', '--disable-coverage', '--allow-empty-coverage', relative(cwd, file)],
   }),
   read: end => readTap(end, undefined),
 }

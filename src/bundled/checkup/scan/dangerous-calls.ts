@@ -22,7 +22,7 @@ export function dangerousCalls(file: string, source: string): Finding[] {
   return hits.map(({ index, ...hit }) => ({ file, line: lineAt(source, index), ...hit }))
 }
 
-export function lineAt(source: string, index: number): number {
+function lineAt(source: string, index: number): number {
   let line = 1
   for (let at = source.indexOf('\n'); at !== -1 && at < index; at = source.indexOf('\n', at + 1)) line++
   return line

@@ -66,13 +66,20 @@ async function forScript(file: string, runner: ScriptRunner, { root, packages }:
   const cwd = await startDirectory(directory, root, runner, packages)
   if (runner === 'node' || runner === 'mocha') {
     const loader = typescript ? await packages.installed(directory, 'tsx') : undefined
-    if (typescript && !loader) return { file, notRun: 'it is TypeScript, and tsx is not installed here to run it' }
+    if (typescript && !loader && !(runner === 'node' && nodeKnowsTypeScript())) {
+      return { file, notRun: 'it is TypeScript, and tsx is not installed here to run it' }
+    }
     const program = runner === 'node' ? process.execPath : await packages.program(directory, 'mocha')
     if (!program) return { file, notRun: notInstalled(runner) }
     return { task: { file, runner, cwd, program, ...(loader && { loader: join(loader, 'dist/loader.mjs') }) } }
   }
   const program = await packages.program(directory, runner)
   return program ? { task: { file, runner, cwd, program } } : { file, notRun: notInstalled(runner) }
+}
+
+/** Newer versions of Node run TypeScript by themselves. */
+function nodeKnowsTypeScript(): boolean {
+  return Boolean((process.features as { typescript?: unknown }).typescript)
 }
 
 const notInstalled = (runner: string): string =>

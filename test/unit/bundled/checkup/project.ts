@@ -1,16 +1,16 @@
-/** A fixture project in a directory of its own, with this repository's dependencies; removed when the test file ends. */
+/** A fixture project in a directory of its own, with this repository's dependencies; removed when the test ends. */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { afterAll } from 'vitest'
+import { onTestFinished } from 'vitest'
 
 const repository = resolve(import.meta.dirname, '../../../..')
 
 export async function emptyProject(): Promise<string> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'checkup-test-')))
-  afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }))
+  onTestFinished(() => rm(directory, { recursive: true, force: true, maxRetries: 3 }))
   return directory
 }
 

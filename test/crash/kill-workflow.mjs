@@ -1,15 +1,15 @@
 /**
  * A run of ten stages with parallel branches and a map, whose every execution leaves a line in a file: what really ran
- * is counted there, outside of the store. Started as a process of its own, to be killed at any moment.
+ * is counted there, outside of the store. A process of its own over the built package, to be killed at any moment.
  */
 import { appendFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
-import { createRuntime, defineWorkflow } from '../../src/index.ts'
+import { createRuntime, defineWorkflow } from '../../dist/src/index.js'
 
-const [store, trace, runId] = process.argv.slice(2) as [string, string, string]
-const mark = (line: string): void => appendFileSync(trace, `${line}\n`)
+const [store, trace, runId] = process.argv.slice(2)
+const mark = line => appendFileSync(trace, `${line}\n`)
 
-const work = async (name: string, step: (name: string, fn: () => Promise<number>) => Promise<number>): Promise<number> => {
+const work = async (name, step) => {
   mark(`start ${name}`)
   const value = await step('effect', async () => {
     mark(`effect ${name}`)
@@ -31,7 +31,11 @@ const workflow = defineWorkflow({ name: 'killed', version: '1' })
     await sleep(5)
     return value
   })
-  .map('items', { needs: ['left', 'rest'], over: () => ['a', 'b', 'c', 'd'], key: item => item, concurrency: 2 }, ({ step, stage }) => work(stage, step))
+  .map(
+    'items',
+    { needs: ['left', 'rest'], over: () => ['a', 'b', 'c', 'd'], key: item => item, concurrency: 2 },
+    ({ step, stage }) => work(stage, step),
+  )
   .stage('seven', ({ step }) => work('seven', step))
   .stage('eight', ({ step }) => work('eight', step))
   .stage('nine', ({ step }) => work('nine', step))

@@ -1,0 +1,22 @@
+/** The workflows that ship with Holdfast, by the name that `holdfast run` takes. */
+import { OptionsError } from '../errors.ts'
+import { suggestion } from '../options.ts'
+import type { AnyWorkflow } from '../workflow/definition.ts'
+import { checkup } from './checkup/checkup.ts'
+
+const bundled: ReadonlyMap<string, AnyWorkflow> = new Map([[checkup.name, checkup]])
+
+export const bundledNames: readonly string[] = [...bundled.keys()]
+
+/** Undefined where none of that name ships. */
+export const findBundled = (name: string): AnyWorkflow | undefined => bundled.get(name)
+
+/** @throws OptionsError `workflow_not_found` that names the nearest one */
+export function bundledWorkflow(name: string): AnyWorkflow {
+  const workflow = bundled.get(name)
+  if (workflow) return workflow
+  throw new OptionsError(`there is no bundled workflow '${name}'${suggestion(name, bundledNames)}`, {
+    code: 'workflow_not_found',
+    workflow: name,
+  })
+}

@@ -1,0 +1,35 @@
+/**
+ * Watches over a process in which a run goes on. Whatever ends the process — an error that was thrown outside of any
+ * stage, code that calls `process.exit` — the person hears which run is unfinished and how to go on with it.
+ */
+import { printError } from './print-error.ts'
+import { exitCodes } from './exit-codes.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface Guard {
+  /** From now on the run is in this process's hands; `resumeCommand` goes on with it. */
+  watch(runId: string, resumeCommand: string): void
+  /** The run has ended, or the person has been told of it. */
+  release(runId: string): void
+}
+
+export function createGuard(terminal: Terminal, wants: { readonly json: boolean; readonly debug: boolean }): Guard {
+  const watched = new Map<string, string>()
+  process.on('exit', () => {
+    for (const [runId, resumeCommand] of watched) {
+      terminal.pin([])
+      terminal.say(`the process ended while run ${runId} was unfinished; go on with: ${resumeCommand}`)
+    }
+  })
+  const crash = (thrown: unknown): void => {
+    terminal.pin([])
+    printError(thrown, terminal, wants)
+    process.exit(exitCodes.failed)
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  return {
+    watch: (runId, resumeCommand) => void watched.set(runId, resumeCommand),
+    release: runId => void watched.delete(runId),
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * An error for the person: one paragraph that says what happened and what to do, or with `--json` one document on
+ * stdout. The stack is shown with `--debug` only.
+ */
+import { type ErrorCode, type ErrorType, errorCodes } from '../index.ts'
+import { errorCodeOf } from './exit-codes.ts'
+import type { Terminal } from './terminal.ts'
+
+export interface PrintedError {
+  readonly code: string
+  readonly type: ErrorType
+  readonly message: string
+  readonly hint: string
+}
+
+/** What to do, where the message does not say it already. */
+const hints: Partial<Record<ErrorCode, string>> = {
+  invalid_options: 'holdfast --help lists the commands, and holdfast <command> --help its flags',
+  invalid_value: 'mend the value that the message names and start again',
+  run_conflict: 'choose another --id, or start with the same workflow and input',
+  run_not_found: 'holdfast runs list shows the runs of this store; --dir names another',
+  run_not_open: 'holdfast runs show <id> says how it ended',
+  workflow_unknown: 'go on with it from the program that has its workflow',
+  workflow_changed: 'put the definition that it was begun with back, or start a new run',
+  workflow_not_found: 'check the path, or name a bundled workflow',
+  file_not_found: 'check the path',
+  workflow_invalid: 'mend the file and start again',
+  store_owned: 'end that process or wait for it, or use another directory with --dir',
+  owner_silent: 'look whether that process hangs; the command is kept until it is taken or the store is taken over',
+  lease_lost: 'let the process go on that owns the store now',
+  store_corrupt: 'move the file away, and restore a backup or start with a new store',
+  store_full: 'free some space and start again',
+  store_readonly: 'change the permissions, or use another directory with --dir',
+  store_newer: 'update Holdfast, or use another directory with --dir',
+  store_failed: 'look after the disk and start again; what was acknowledged is safe',
+}
+
+const unexpected = 'this is a defect of the workflow or of Holdfast; --debug shows where it was thrown'
+
+export function describeError(error: unknown): PrintedError {
+  const code = errorCodeOf(error)
+  const message = error instanceof Error && error.message !== '' ? error.message : messageOf(error)
+  return {
+    code: code ?? 'unexpected',
+    type: code ? errorCodes[code].type : 'runtime',
+    message,
+    hint: code ? (hints[code] ?? errorCodes[code].meaning) : unexpected,
+  }
+}
+
+export function printError(error: unknown, terminal: Terminal, wants: { readonly json: boolean; readonly debug: boolean }): void {
+  const described = describeError(error)
+  if (wants.json) terminal.put(JSON.stringify({ error: described }, null, 2))
+  else terminal.say(`${terminal.paint('red', 'error:')} ${described.message}\n${terminal.paint('dim', `hint: ${described.hint}`)}`)
+  if (wants.debug) terminal.say(stackOf(error))
+}
+
+function messageOf(thrown: unknown): string {
+  const { message } = (thrown ?? {}) as { message?: unknown }
+  return typeof message === 'string' ? message : `${String(thrown)} was thrown, which is no error`
+}
+
+function stackOf(error: unknown): string {
+  const { stack, cause } = (error ?? {}) as { stack?: unknown; cause?: unknown }
+  const own = typeof stack === 'string' ? stack : messageOf(error)
+  return cause === undefined ? own : `${own}\ncaused by: ${stackOf(cause)}`
+}

@@ -1,0 +1,39 @@
+/** How a run ended: its output on stdout, the rest for the person on stderr. */
+import type { RunResult } from '../index.ts'
+import { formatMs } from '../time/duration.ts'
+import type { Session } from './session.ts'
+
+export function printResult(session: Session, result: RunResult): void {
+  const { terminal } = session
+  if (session.json) terminal.put(JSON.stringify(result, null, 2))
+  else if (result.success) printOutput(result.output, text => terminal.put(text))
+  sayEnd(session, result)
+}
+
+/** A Markdown report as it is, anything else as JSON. */
+function printOutput(output: unknown, put: (text: string) => void): void {
+  const { report } = (output ?? {}) as { report?: unknown }
+  if (typeof report === 'string') put(report.replace(/\n$/, ''))
+  else if (output !== undefined) put(JSON.stringify(output, null, 2))
+}
+
+function sayEnd(session: Session, result: RunResult): void {
+  const { terminal } = session
+  const { paint } = terminal
+  for (const { stage, component, reason } of result.degraded) {
+    const what = stage ?? component
+    terminal.say(`${paint('yellow', 'degraded:')} ${what === undefined ? '' : `${what}: `}${reason}`)
+  }
+  const status = result.status === 'budget_exceeded' ? 'out of budget' : result.status
+  terminal.say(`${paint(result.success ? 'green' : 'red', status)} in ${formatMs(result.performance.durationMs)}: run ${result.runId}`)
+  if (!result.success) sayError(session, result.error)
+  terminal.say(paint('dim', `look closer: ${session.command(`runs show ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`))
+}
+
+function sayError(session: Session, error: Extract<RunResult, { success: false }>['error']): void {
+  const where = error.stage === undefined ? '' : `stage '${error.stage}'${error.attempt === undefined ? '' : `, attempt ${error.attempt}`}: `
+  session.terminal.say(`${where}${error.message}`)
+  for (const advice of error.recommendations) {
+    if (!advice.includes('holdfast runs events')) session.terminal.say(`- ${advice}`)
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * Knows which runs are at rest: they wait, and nothing but a signal from outside can move them. A wait with a time is
+ * no rest, a wait for a child is where the child rests, and a paused run rests until somebody lets it go on.
+ */
+import type { Client, JournalEvent, RunReport } from '../index.ts'
+
+export interface RestWatch {
+  /** Looks at every run once: for those that were at rest before anyone watched. */
+  lookAtAll(): Promise<void>
+  /** To be given every event of every run, in order. */
+  take(event: JournalEvent): Promise<void>
+  /** Whether all runs rest, but for those that have ended. */
+  isAtRest(hasEnded: (runId: string) => boolean): boolean
+}
+
+const moving = new Set<string>(['run.waiting', 'run.active', 'run.paused', 'run.resumed'])
+
+export function createRestWatch(client: Client, runIds: readonly string[]): RestWatch {
+  const resting = new Set<string>()
+
+  const look = async (runId: string): Promise<void> => {
+    const report = await client.get(runId)
+    if (await rests(client, report)) resting.add(runId)
+    else resting.delete(runId)
+    if (report.parent !== undefined) await look(report.parent)
+  }
+
+  return {
+    async lookAtAll() {
+      for (const runId of runIds) await look(runId)
+    },
+    async take(event) {
+      if (moving.has(event.type)) await look(event.runId)
+    },
+    isAtRest: hasEnded => runIds.every(runId => resting.has(runId) || hasEnded(runId)),
+  }
+}
+
+/** Whether nothing but a signal, or somebody who resumes it, can move the run. */
+export async function rests(client: Client, report: RunReport): Promise<boolean> {
+  if (report.status === 'paused') return true
+  if (report.status !== 'waiting' || report.waitingFor.length === 0) return false
+  for (const wait of report.waitingFor) {
+    if (wait.until !== undefined || wait.kind === 'sleep') return false
+    if (wait.kind === 'child' && !(wait.name !== undefined && (await rests(client, await client.get(wait.name))))) return false
+  }
+  return true
+}
