@@ -2,7 +2,6 @@
  * `holdfast/testing`: what a test of a workflow, a supervisor or a store needs instead of the real world. Time moves
  * when the test says so, chance comes from a seed, models answer from a script, and a store dies at a chosen write.
  */
-export type { OpenStore, StoreCase } from './testing/conformance/store-case.ts'
 export { type FaultyStore, type FaultyStoreOptions, faultyStore, type WriteOperation } from './testing/faulty-store.ts'
 export {
   type ScriptEntry,
@@ -14,6 +13,6 @@ export {
   type ScriptedReply,
   scriptedProvider,
 } from './testing/scripted-provider.ts'
-export { storeConformance } from './testing/store-conformance.ts'
+export { type OpenStore, type StoreCase, storeConformance } from './testing/store-conformance.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'
 export { type Random, seededRandom } from './time/random.ts'

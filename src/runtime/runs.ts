@@ -82,8 +82,15 @@ export class Runs {
     }
     if (start.id !== undefined) {
       await this.#starting.get(id)
-      const known = this.#live.get(id)?.spec ?? (await this.#options.store.readRun(id))
-      if (known) return this.#sameRun(id, known, spec)
+      const live = this.#live.get(id)
+      const row = live ? undefined : await this.#options.store.readRun(id)
+      const known = live?.spec ?? row
+      if (known) {
+        refuseOther(id, known, spec)
+        // Begun by an earlier process and not taken up yet: it goes on here.
+        if (row && !isEnded(row.status)) await this.adopt(id)
+        return id
+      }
       const begun = this.#starting.get(id)
       if (begun) {
         await begun
@@ -209,22 +216,6 @@ export class Runs {
     return run
   }
 
-  #sameRun(id: string, known: NewRun, asked: NewRun): string {
-    if (known.workflow !== asked.workflow) {
-      throw new RunConflictError(
-        `run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`,
-        { runId: id, workflow: known.workflow },
-      )
-    }
-    if (known.input !== asked.input) {
-      throw new RunConflictError(
-        `run ${id} exists and was started with another input; choose another id, or start it with the same input`,
-        { runId: id },
-      )
-    }
-    return id
-  }
-
   #enqueue(run: LiveRun): void {
     const priority = run.options.priority ?? 0
     const place = this.#queue.findIndex(other => (other.options.priority ?? 0) < priority)
@@ -241,6 +232,22 @@ export class Runs {
       if (status === 'running' || status === 'recovering' || status === 'cancelling') working++
     }
     return working
+  }
+}
+
+/** One id is one run. @throws RunConflictError when another is asked for under it */
+function refuseOther(id: string, known: NewRun, asked: NewRun): void {
+  if (known.workflow !== asked.workflow) {
+    throw new RunConflictError(
+      `run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`,
+      { runId: id, workflow: known.workflow },
+    )
+  }
+  if (known.input !== asked.input) {
+    throw new RunConflictError(
+      `run ${id} exists and was started with another input; choose another id, or start it with the same input`,
+      { runId: id },
+    )
   }
 }
 

@@ -485,7 +485,7 @@ describe('the tree of a runtime', () => {
     await runtime.start(workflow, undefined, { id: 'r1' })
     await runtime.start(workflow, undefined, { id: 'r2' })
     await world.clock.advance(1000)
-    const ofRuns = (id: string) => actors.filter(actor => actor === id || actor.endsWith(`/${id}`)).length
+    const ofRuns = (id: string) => actors.filter(actor => actor === id || actor === `${id}#1`).length
     expect([ofRuns('r1'), ofRuns('r2')]).toEqual([1, 1])
     expect([ofRuns('a'), ofRuns('each'), ofRuns('each[0]'), ofRuns('each[1]'), ofRuns('each[2]'), ofRuns('b')]).toEqual(
       [2, 2, 2, 2, 2, 2],

@@ -1,0 +1,84 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sourceFiles } from '../support/import-graph.ts'
+import { type PackedProject, packProject } from '../support/packed-project.ts'
+
+let project: PackedProject
+
+beforeAll(() => {
+  project = packProject()
+})
+
+afterAll(() => project?.remove())
+
+/** Runs a module in the empty directory and gives what it printed. */
+function run(source: string): string {
+  const file = join(project.directory, 'user.mjs')
+  writeFileSync(file, source)
+  return execFileSync(process.execPath, [file], { cwd: project.directory, encoding: 'utf8' })
+}
+
+describe('the package', () => {
+  it('holds the built program, its types and its documents', () => {
+    expect(project.files).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'LICENSE',
+        'README.md',
+        'CHANGELOG.md',
+        'dist/src/index.js',
+        'dist/src/index.d.ts',
+        'dist/machines/supervisor.machine.js',
+      ]),
+    )
+  })
+
+  it('holds nothing else', () => {
+    const others = project.files.filter(
+      file =>
+        !/^(?:package\.json|LICENSE|README\.md|CHANGELOG\.md|dist\/(?:src|machines)\/.*\.(?:js|d\.ts|js\.map))$/.test(
+          file,
+        ),
+    )
+    expect(others).toEqual([])
+  })
+
+  it('holds every source file, built', () => {
+    const built = sourceFiles('src', 'machines').map(file => `dist/${file.replace(/\.ts$/, '.js')}`)
+    expect(project.files).toEqual(expect.arrayContaining(built))
+  })
+
+  it.each([
+    ['holdfast', ['createRuntime', 'defineWorkflow', 'workflowFromMachine', 'createSupervisor', 'classifyError']],
+    ['holdfast/supervisor', ['createSupervisor', 'SupervisorError']],
+    ['holdfast/resilience', ['createResilience', 'createCircuit', 'classifyError', 'withFallback']],
+    ['holdfast/testing', ['faultyStore', 'scriptedProvider', 'seededRandom', 'storeConformance', 'virtualClock']],
+    ['holdfast/machines/supervisor', ['supervisorMachine']],
+    ['holdfast/machines/workflow', ['workflowMachine']],
+    ['holdfast/machines/stage', ['stageMachine']],
+    ['holdfast/machines/map', ['mapMachine']],
+    ['holdfast/machines/circuit', ['circuitMachine']],
+    ['holdfast/machines/health-monitor', ['healthMonitorMachine']],
+    ['holdfast/machines/degradation', ['degradationMachine']],
+  ])('gives %s to an empty project', (subpath, names) => {
+    const exported = JSON.parse(
+      run(`import * as all from '${subpath}'\nconsole.log(JSON.stringify(Object.keys(all)))`),
+    ) as string[]
+    expect(exported).toEqual(expect.arrayContaining(names))
+  })
+
+  it('runs a workflow in an empty project', () => {
+    const printed = run(`
+      import { createRuntime, defineWorkflow } from 'holdfast'
+      const hello = defineWorkflow({ name: 'hello', version: '1' }).stage('greet', ({ input }) => 'hello ' + input.name)
+      const runtime = await createRuntime({ workflows: [hello] })
+      const run = await runtime.start(hello, { name: 'kelp' })
+      const { success, output } = await run.result()
+      await runtime.close()
+      console.log(JSON.stringify({ success, output }))
+    `)
+    expect(JSON.parse(printed)).toEqual({ success: true, output: 'hello kelp' })
+  })
+})
