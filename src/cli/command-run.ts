@@ -2,12 +2,20 @@
  * A command about one run, given to whoever has it: the live owner of the store through the store, or, where there is
  * none, a runtime of this process that takes the run up for that and lets go of it again.
  */
-import { type Client, type CommandArguments, type CommandName, HoldfastError, type Run, type RunReport, type RunStatus } from '../index.ts'
+import {
+  type Client,
+  type CommandArguments,
+  type CommandName,
+  HoldfastError,
+  type Run,
+  type RunReport,
+  type RunStatus,
+} from '../index.ts'
+import { errorCodeOf } from './exit-codes.ts'
 import { createWorkflowLoader } from './load-workflow.ts'
 import { asOwner, beside } from './open-store.ts'
 import type { Session } from './session.ts'
 import { workflowsOfRun } from './workflows-of-run.ts'
-import { errorCodeOf } from './exit-codes.ts'
 
 export interface CommandOutcome {
   readonly id: string
@@ -17,7 +25,12 @@ export interface CommandOutcome {
 }
 
 /** @throws RunNotFoundError; HoldfastError `run_not_open owner_silent` and whatever refuses the command */
-export function commandRun(session: Session, runId: string, name: CommandName, args: CommandArguments): Promise<CommandOutcome> {
+export function commandRun(
+  session: Session,
+  runId: string,
+  name: CommandName,
+  args: CommandArguments,
+): Promise<CommandOutcome> {
   return beside(session, async client => {
     const report = await openRun(client, runId)
     return (await handOver(client, runId, name, args)) ?? takeOver(session, client, report, name, args)
@@ -35,13 +48,24 @@ export async function openRun(client: Client, runId: string): Promise<RunReport>
 }
 
 /** Undefined where no live process owns the store. */
-export async function handOver(client: Client, runId: string, name: CommandName, args: CommandArguments): Promise<CommandOutcome | undefined> {
+export async function handOver(
+  client: Client,
+  runId: string,
+  name: CommandName,
+  args: CommandArguments,
+): Promise<CommandOutcome | undefined> {
   const owner = await client.owner()
   if (!owner) return undefined
   return { ...(await client.command(runId, name, args)), takenBy: owner.pid }
 }
 
-async function takeOver(session: Session, client: Client, report: RunReport, name: CommandName, args: CommandArguments): Promise<CommandOutcome> {
+async function takeOver(
+  session: Session,
+  client: Client,
+  report: RunReport,
+  name: CommandName,
+  args: CommandArguments,
+): Promise<CommandOutcome> {
   const workflows = await workflowsOfRun(report, client, createWorkflowLoader())
   try {
     return await asOwner(session, { workflows }, async runtime => {
@@ -57,7 +81,11 @@ async function takeOver(session: Session, client: Client, report: RunReport, nam
   }
 }
 
-async function carryOut(run: Run, name: CommandName, { reason, name: signal = '', payload }: CommandArguments): Promise<void> {
+async function carryOut(
+  run: Run,
+  name: CommandName,
+  { reason, name: signal = '', payload }: CommandArguments,
+): Promise<void> {
   if (name === 'pause') return run.pause(reason)
   if (name === 'resume') return run.resume()
   if (name === 'signal') return run.signal(signal, payload)

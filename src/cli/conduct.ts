@@ -27,8 +27,9 @@ export async function conduct(options: ConductOptions): Promise<ExitCode> {
   const progress = createProgress(session.terminal, systemClock.now())
   const shown = showProgress(run, progress.take)
   const stays = options.watch
-  const { results, stoppedBy } = await stayWith({ session, runtime, client, runs: [run], stays }).finally(() => progress.end())
-  await shown
+  const { results, stoppedBy } = await stayWith({ session, runtime, client, runs: [run], stays, shown }).finally(() =>
+    progress.end(),
+  )
   const result = results.get(run.id)
   if (result) return finish(options, result, progress.board.lost)
   const report = await client.get(run.id)
@@ -51,8 +52,12 @@ function finish({ session, strict }: ConductOptions, result: RunResult, lost: nu
 }
 
 function rest(session: Session, report: RunReport): ExitCode {
-  if (session.json) session.terminal.put(JSON.stringify({ id: report.id, status: report.status, waitingFor: report.waitingFor }, null, 2))
-  if (report.status === 'paused') session.terminal.say(`run ${report.id} is paused; go on with: ${session.command(`resume ${report.id}`)}`)
+  if (session.json)
+    session.terminal.put(
+      JSON.stringify({ id: report.id, status: report.status, waitingFor: report.waitingFor }, null, 2),
+    )
+  if (report.status === 'paused')
+    session.terminal.say(`run ${report.id} is paused; go on with: ${session.command(`resume ${report.id}`)}`)
   else sayWaits(session, report)
   return exitCodes.waiting
 }

@@ -20,7 +20,9 @@ export function placeOf(thrown: unknown, file: string): Place {
   }
   const said = message === '' ? name : name === 'Error' || name === '' ? message : `${name}: ${message}`
   const position = positionIn(stack, file)
-  return position ? { said: said.split('\n')[0] as string, ...placed(file, ...position) } : { said: said.split('\n')[0] as string }
+  return position
+    ? { said: said.split('\n')[0] as string, ...placed(file, ...position) }
+    : { said: said.split('\n')[0] as string }
 }
 
 function asError(thrown: unknown): { name: string; message: string; stack: string } {

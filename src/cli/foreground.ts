@@ -15,6 +15,8 @@ export interface ForegroundOptions {
   readonly runs: readonly Run[]
   /** Stay although only a signal can move the runs. */
   readonly stays: boolean
+  /** Resolves when all that the runs did has been shown; waited for when they have ended. */
+  readonly shown?: Promise<void> | undefined
 }
 
 export interface ForegroundEnd {
@@ -37,7 +39,7 @@ export async function stayWith(options: ForegroundOptions): Promise<ForegroundEn
     const ended = Promise.all(runs.map(run => run.result().then(result => results.set(run.id, result))))
     ended.catch(() => {})
     const resting = options.stays ? never : restOf(options, results)
-    await Promise.race([ended, resting, stop.stopped])
+    await Promise.race([ended.then(() => options.shown), resting, stop.stopped])
     // Not before the runtime has given up: a run may end while it stops, and counts as ended then.
     await runtime.close()
     return { results, stoppedBy: stop.by }
@@ -54,8 +56,14 @@ export async function stayWith(options: ForegroundOptions): Promise<ForegroundEn
 const never = new Promise<never>(() => {})
 
 /** Resolves when every run that has not ended can be moved by nothing but a signal. */
-async function restOf({ runtime, client, runs }: ForegroundOptions, results: ReadonlyMap<string, RunResult>): Promise<void> {
-  const watch = createRestWatch(client, runs.map(run => run.id))
+async function restOf(
+  { runtime, client, runs }: ForegroundOptions,
+  results: ReadonlyMap<string, RunResult>,
+): Promise<void> {
+  const watch = createRestWatch(
+    client,
+    runs.map(run => run.id),
+  )
   const news = runtime.events()
   const next = news[Symbol.asyncIterator]()
   let event = next.next()

@@ -2,8 +2,9 @@
  * Watches over a process in which a run goes on. Whatever ends the process — an error that was thrown outside of any
  * stage, code that calls `process.exit` — the person hears which run is unfinished and how to go on with it.
  */
-import { printError } from './print-error.ts'
+
 import { exitCodes } from './exit-codes.ts'
+import { printError } from './print-error.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface Guard {

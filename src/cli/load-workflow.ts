@@ -40,7 +40,9 @@ export function createWorkflowLoader(): WorkflowLoader {
 async function loadBundled(name: string): Promise<LoadedWorkflow> {
   const file = ['.ts', '.mts', '.js', '.mjs'].map(extension => `./${name}${extension}`).find(path => existsSync(path))
   if (file !== undefined && !findBundled(name)) {
-    throw new OptionsError(`there is no bundled workflow '${name}'; did you mean the file ${file}?`, { code: 'workflow_not_found' })
+    throw new OptionsError(`there is no bundled workflow '${name}'; did you mean the file ${file}?`, {
+      code: 'workflow_not_found',
+    })
   }
   const workflow = bundledWorkflow(name)
   return { workflow, all: [workflow] }
@@ -55,7 +57,13 @@ async function loadFile(file: string): Promise<LoadedWorkflow> {
   const exported = await importFile(file, shown)
   const workflow = exported.default
   const named = Object.entries(exported).filter(([name, value]) => name !== 'default' && isWorkflow(value))
-  if (!isWorkflow(workflow)) throw noWorkflow(file, shown, exported, named.map(([name]) => name))
+  if (!isWorkflow(workflow))
+    throw noWorkflow(
+      file,
+      shown,
+      exported,
+      named.map(([name]) => name),
+    )
   const others = named.map(([, value]) => value as AnyWorkflow).filter(other => other !== workflow)
   const own = withSource(workflow, file)
   return { workflow: own, all: [own, ...others.map(other => withSource(other, file))] }
@@ -74,18 +82,27 @@ async function importFile(file: string, shown: string): Promise<Record<string, u
   }
 }
 
-function noWorkflow(file: string, shown: string, exported: Record<string, unknown>, workflows: readonly string[]): ConfigError {
+function noWorkflow(
+  file: string,
+  shown: string,
+  exported: Record<string, unknown>,
+  workflows: readonly string[],
+): ConfigError {
   const names = Object.keys(exported).filter(name => name !== 'default')
   const exports = names.length === 0 ? 'nothing' : names.join(', ')
-  const has = 'default' in exported ? `a default export that is no workflow (${kindOf(exported.default)})` : 'no default export'
+  const has =
+    'default' in exported ? `a default export that is no workflow (${kindOf(exported.default)})` : 'no default export'
   const mend =
     workflows.length > 0
       ? `add \`export default ${workflows[0]}\``
       : 'default-export what `defineWorkflow(…)` or `workflowFromMachine(…)` gives'
-  return new ConfigError(`the workflow file ${shown} has ${has}; besides it exports ${exports}. To mend it, ${mend} in ${basename(file)}`, {
-    code: 'workflow_invalid',
-    file,
-  })
+  return new ConfigError(
+    `the workflow file ${shown} has ${has}; besides it exports ${exports}. To mend it, ${mend} in ${basename(file)}`,
+    {
+      code: 'workflow_invalid',
+      file,
+    },
+  )
 }
 
 const kindOf = (value: unknown): string => (value === null ? 'null' : typeof value)

@@ -49,8 +49,11 @@ const typescript = /\.tsx?$/
 const moduleSyntax = /^\s*(?:import\b(?!\s*\()|export\b)/m
 
 function asModule(resolved: Resolved): Resolved {
-  if (!typescript.test(resolved.url) || resolved.format === 'module' || !resolved.url.startsWith('file:')) return resolved
-  return moduleSyntax.test(readFileSync(fileURLToPath(resolved.url), 'utf8')) ? { ...resolved, format: 'module' } : resolved
+  if (!typescript.test(resolved.url) || resolved.format === 'module' || !resolved.url.startsWith('file:'))
+    return resolved
+  return moduleSyntax.test(readFileSync(fileURLToPath(resolved.url), 'utf8'))
+    ? { ...resolved, format: 'module' }
+    : resolved
 }
 
 /** What to resolve instead of a package that was not found: a file of this package, or the same name from here. */

@@ -28,22 +28,28 @@ export function parseJson(text: string, flag: string): unknown {
     return JSON.parse(text)
   } catch (error) {
     const shown = text.length > 60 ? `${text.slice(0, 60)}…` : text
-    throw new OptionsError(`${flag}: this is no JSON: ${shown || '(nothing)'} — ${(error as Error).message}. Quote it for your shell, as in ${flag === '--input' ? '--input ' : ''}'{"path":"."}'`)
+    throw new OptionsError(
+      `${flag}: this is no JSON: ${shown || '(nothing)'} — ${(error as Error).message}. Quote it for your shell, as in ${flag === '--input' ? '--input ' : ''}'{"path":"."}'`,
+    )
   }
 }
 
 /** `['usd=1,calls=10']` as a budget. What its currencies may be is said by `start`. */
 export function parseBudget(given: readonly string[] | undefined): Budget | undefined {
   if (given === undefined) return undefined
-  const entries = given.flatMap(text => text.split(',')).map(part => {
-    const [currency = '', amount = ''] = part.split('=').map(text => text.trim())
-    if (currency === 'wallTime') return [currency, amount] as const
-    const value = Number(amount)
-    if (currency === '' || amount === '' || !Number.isFinite(value)) {
-      throw new OptionsError(`--budget: '${part}' must be <currency>=<number>, as in 'usd=1,calls=10'; currencies are usd, tokens, calls, restarts and wallTime`)
-    }
-    return [currency, value] as const
-  })
+  const entries = given
+    .flatMap(text => text.split(','))
+    .map(part => {
+      const [currency = '', amount = ''] = part.split('=').map(text => text.trim())
+      if (currency === 'wallTime') return [currency, amount] as const
+      const value = Number(amount)
+      if (currency === '' || amount === '' || !Number.isFinite(value)) {
+        throw new OptionsError(
+          `--budget: '${part}' must be <currency>=<number>, as in 'usd=1,calls=10'; currencies are usd, tokens, calls, restarts and wallTime`,
+        )
+      }
+      return [currency, value] as const
+    })
   return Object.fromEntries(entries) as Budget
 }
 
@@ -55,7 +61,9 @@ export function parseSince(text: string, now: number): number {
   if (/^\d+(?:\.\d+)?\s*[a-z]+$/i.test(text)) return now - toMs(text, '--since')
   const at = Date.parse(text)
   if (!Number.isNaN(at)) return at
-  throw new OptionsError(`--since: '${text}' is neither a date such as '2026-05-01' nor a duration such as '2h' or '7d'`)
+  throw new OptionsError(
+    `--since: '${text}' is neither a date such as '2026-05-01' nor a duration such as '2h' or '7d'`,
+  )
 }
 
 export function parseCount(text: string, flag: string): number {
@@ -76,6 +84,8 @@ async function textOf(given: string): Promise<string> {
     return await readFile(given.slice(1), 'utf8')
   } catch (error) {
     const details = (error as { code?: string }).code === 'ENOENT' ? { code: 'file_not_found' } : {}
-    throw new OptionsError(`--input: the file ${given.slice(1)} cannot be read: ${(error as Error).message}`, details, { cause: error })
+    throw new OptionsError(`--input: the file ${given.slice(1)} cannot be read: ${(error as Error).message}`, details, {
+      cause: error,
+    })
   }
 }

@@ -48,10 +48,17 @@ export function describeError(error: unknown): PrintedError {
   }
 }
 
-export function printError(error: unknown, terminal: Terminal, wants: { readonly json: boolean; readonly debug: boolean }): void {
+export function printError(
+  error: unknown,
+  terminal: Terminal,
+  wants: { readonly json: boolean; readonly debug: boolean },
+): void {
   const described = describeError(error)
   if (wants.json) terminal.put(JSON.stringify({ error: described }, null, 2))
-  else terminal.say(`${terminal.paint('red', 'error:')} ${described.message}\n${terminal.paint('dim', `hint: ${described.hint}`)}`)
+  else
+    terminal.say(
+      `${terminal.paint('red', 'error:')} ${described.message}\n${terminal.paint('dim', `hint: ${described.hint}`)}`,
+    )
   if (wants.debug) terminal.say(stackOf(error))
 }
 

@@ -25,13 +25,23 @@ function sayEnd(session: Session, result: RunResult): void {
     terminal.say(`${paint('yellow', 'degraded:')} ${what === undefined ? '' : `${what}: `}${reason}`)
   }
   const status = result.status === 'budget_exceeded' ? 'out of budget' : result.status
-  terminal.say(`${paint(result.success ? 'green' : 'red', status)} in ${formatMs(result.performance.durationMs)}: run ${result.runId}`)
+  terminal.say(
+    `${paint(result.success ? 'green' : 'red', status)} in ${formatMs(result.performance.durationMs)}: run ${result.runId}`,
+  )
   if (!result.success) sayError(session, result.error)
-  terminal.say(paint('dim', `look closer: ${session.command(`runs show ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`))
+  terminal.say(
+    paint(
+      'dim',
+      `look closer: ${session.command(`runs show ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`,
+    ),
+  )
 }
 
 function sayError(session: Session, error: Extract<RunResult, { success: false }>['error']): void {
-  const where = error.stage === undefined ? '' : `stage '${error.stage}'${error.attempt === undefined ? '' : `, attempt ${error.attempt}`}: `
+  const where =
+    error.stage === undefined
+      ? ''
+      : `stage '${error.stage}'${error.attempt === undefined ? '' : `, attempt ${error.attempt}`}: `
   session.terminal.say(`${where}${error.message}`)
   for (const advice of error.recommendations) {
     if (!advice.includes('holdfast runs events')) session.terminal.say(`- ${advice}`)

@@ -6,8 +6,10 @@ export function sayWaits(session: Session, report: RunReport): void {
   const { terminal } = session
   terminal.say(`run ${report.id} waits for ${report.waitingFor.map(describeWait).join(' and ')}`)
   for (const wait of report.waitingFor) {
-    if (wait.kind === 'signal') terminal.say(`  send it with: ${session.command(`signal ${report.id} ${wait.name} '<JSON>'`)}`)
-    if (wait.kind === 'event') terminal.say(`  send one with: ${session.command(`signal ${report.id} <EVENT> '<JSON>'`)}`)
+    if (wait.kind === 'signal')
+      terminal.say(`  send it with: ${session.command(`signal ${report.id} ${wait.name} '<JSON>'`)}`)
+    if (wait.kind === 'event')
+      terminal.say(`  send one with: ${session.command(`signal ${report.id} <EVENT> '<JSON>'`)}`)
     if (wait.kind === 'child') terminal.say(`  look at it with: ${session.command(`runs show ${wait.name}`)}`)
   }
   terminal.say(`  then go on with: ${session.command(`resume ${report.id}`)}`)
@@ -15,7 +17,10 @@ export function sayWaits(session: Session, report: RunReport): void {
 
 /** `signal 'approval' (stage 'gate') until 2026-05-01T10:00:00.000Z` */
 export function describeWait(wait: RunReport['waitingFor'][number]): string {
-  const what = { signal: `signal '${wait.name}'`, sleep: 'a time', child: `child run ${wait.name}`, event: 'an event' }[wait.kind] ?? wait.kind
+  const what =
+    { signal: `signal '${wait.name}'`, sleep: 'a time', child: `child run ${wait.name}`, event: 'an event' }[
+      wait.kind
+    ] ?? wait.kind
   const stage = wait.stage === undefined ? '' : ` (stage '${wait.stage}')`
   return `${what}${stage}${wait.until === undefined ? '' : ` until ${new Date(wait.until).toISOString()}`}`
 }

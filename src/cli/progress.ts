@@ -3,8 +3,8 @@
  * a line for each transition. What was over before this process began is in the tree, and makes no line.
  */
 import { type JournalEvent, systemClock } from '../index.ts'
-import { describeStage, stageTree } from './stage-tree.ts'
 import { createStageBoard, type StageBoard } from './stage-board.ts'
+import { describeStage, stageTree } from './stage-tree.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface Progress {
@@ -26,7 +26,8 @@ export function createProgress(terminal: Terminal, since: number): Progress {
 function drawnProgress(terminal: Terminal, board: StageBoard): Progress {
   let timer: unknown
   let ended = false
-  const lines = (): string[] => stageTree(board, systemClock.now(), { columns: terminal.columns, rows: terminal.rows - 2 }, terminal.paint)
+  const lines = (): string[] =>
+    stageTree(board, systemClock.now(), { columns: terminal.columns, rows: terminal.rows - 2 }, terminal.paint)
   const plan = (afterMs: number): void => {
     timer = systemClock.setTimeout(() => {
       terminal.pin(lines())
@@ -87,7 +88,9 @@ function spokenProgress(terminal: Terminal, board: StageBoard, since: number): P
     take(event) {
       const stage = board.take(event)
       if (event.at < since) return
-      const line = stage ? lineOf(event, stage.endedAt === undefined ? '' : describeStage(stage, event.at), stage.map !== undefined) : ofRuns[event.type]
+      const line = stage
+        ? lineOf(event, stage.endedAt === undefined ? '' : describeStage(stage, event.at), stage.map !== undefined)
+        : ofRuns[event.type]
       if (line !== undefined) terminal.say(line)
     },
     end() {},
@@ -105,5 +108,8 @@ function lineOf(event: JournalEvent, description: string, isItem: boolean): stri
     name === undefined ? '' : `for '${name}'`,
     delayMs === undefined || delayMs === 0 ? '' : `in ${delayMs} ms`,
   ]
-  return parts.filter(part => part !== '').join(' ') + (error?.message === undefined ? '' : `: ${error.message.split('\n')[0]}`)
+  return (
+    parts.filter(part => part !== '').join(' ') +
+    (error?.message === undefined ? '' : `: ${error.message.split('\n')[0]}`)
+  )
 }

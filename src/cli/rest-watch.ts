@@ -42,7 +42,8 @@ export async function rests(client: Client, report: RunReport): Promise<boolean>
   if (report.status !== 'waiting' || report.waitingFor.length === 0) return false
   for (const wait of report.waitingFor) {
     if (wait.until !== undefined || wait.kind === 'sleep') return false
-    if (wait.kind === 'child' && !(wait.name !== undefined && (await rests(client, await client.get(wait.name))))) return false
+    if (wait.kind === 'child' && !(wait.name !== undefined && (await rests(client, await client.get(wait.name)))))
+      return false
   }
   return true
 }

@@ -4,11 +4,11 @@
  */
 import { join, resolve } from 'node:path'
 import { readEnvironment } from '../config/environment.ts'
+import type { Logger } from '../index.ts'
 import { OptionsError } from '../index.ts'
 import { createCliLogger, type LogLevel, logLevels } from './cli-logger.ts'
 import type { Guard } from './guard.ts'
 import type { Terminal } from './terminal.ts'
-import type { Logger } from '../index.ts'
 
 /** The flags that every command takes. */
 export interface GlobalFlags {

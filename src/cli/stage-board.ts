@@ -92,7 +92,8 @@ export function createStageBoard(): StageBoard {
       if (event.stage === undefined) return undefined
       const known = items.get(event.stage) ?? stages.get(event.stage)
       // A stage that is started again after its end (a run that was reopened) begins anew.
-      const view = known && (known.endedAt === undefined || event.type !== 'stage.started') ? known : start(event.stage, event)
+      const view =
+        known && (known.endedAt === undefined || event.type !== 'stage.started') ? known : start(event.stage, event)
       const ended = ends[event.type]
       if (ended) end(view, ended, event)
       else view.state = passing[event.type] ?? view.state
@@ -101,7 +102,8 @@ export function createStageBoard(): StageBoard {
         view.fraction = event.data.fraction as number
         view.note = event.data.note as string | undefined
       }
-      if (event.type === 'map.opened') view.items = { all: (event.data.keys as readonly string[]).length, ended: 0, lost: 0 }
+      if (event.type === 'map.opened')
+        view.items = { all: (event.data.keys as readonly string[]).length, ended: 0, lost: 0 }
       return view
     },
   }

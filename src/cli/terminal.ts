@@ -61,7 +61,10 @@ export function createTerminal({ stdout, stderr }: TerminalStreams, wantsColour:
     get rows() {
       return stderr.rows ?? 24
     },
-    paint: isLive && wantsColour ? (colour, text) => `\u001b[${codes[colour][0]}m${text}\u001b[${codes[colour][1]}m` : (_, text) => text,
+    paint:
+      isLive && wantsColour
+        ? (colour, text) => `\u001b[${codes[colour][0]}m${text}\u001b[${codes[colour][1]}m`
+        : (_, text) => text,
     put(text) {
       stdout.write(`${text}\n`)
     },

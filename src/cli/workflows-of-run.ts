@@ -7,7 +7,11 @@ import { type AnyWorkflow, type Client, HoldfastError, type RunReport } from '..
 import type { WorkflowLoader } from './load-workflow.ts'
 
 /** @throws HoldfastError `workflow_unknown workflow_not_found workflow_invalid` */
-export async function workflowsOfRun(report: RunReport, client: Client, load: WorkflowLoader): Promise<readonly AnyWorkflow[]> {
+export async function workflowsOfRun(
+  report: RunReport,
+  client: Client,
+  load: WorkflowLoader,
+): Promise<readonly AnyWorkflow[]> {
   if (report.source !== undefined) return (await load(report.source)).all
   const bundled = findBundled(report.workflow)
   if (bundled) return [bundled]

@@ -11,6 +11,12 @@ import { createWorld, settle } from '../../support/runtime-world.ts'
 
 const begin = (name = 'w') => defineWorkflow({ name, version: '1', signals: { go: z.object({ by: z.string() }) } })
 
+/** Notes that it happened, and gives the value. */
+function noting<T>(list: string[], what: string, value: T): T {
+  list.push(what)
+  return value
+}
+
 async function journalOf(run: Run): Promise<JournalEvent[]> {
   const events: JournalEvent[] = []
   for await (const event of run.events()) events.push(event)
@@ -22,13 +28,13 @@ describe('a run that is taken up by another runtime', () => {
     const world = createWorld()
     const started: string[] = []
     const workflow = begin()
-      .stage('a', ({ stage }) => (started.push(stage), 1))
+      .stage('a', ({ stage }) => noting(started, stage, 1))
       .stage('b', async ({ stage, sleep, attempt, incarnation, results }) => {
         started.push(`${stage} ${attempt} ${incarnation}`)
         await sleep('1h')
         return results.a + 1
       })
-      .stage('c', ({ stage, results }) => (started.push(stage), results.b + 1))
+      .stage('c', ({ stage, results }) => noting(started, stage, results.b + 1))
     const first = await world.open({ workflows: [workflow] })
     await first.start(workflow, undefined, { id: 'r' })
     await world.clock.advance('20m')
@@ -47,7 +53,7 @@ describe('a run that is taken up by another runtime', () => {
     const world = createWorld()
     const executed: string[] = []
     const workflow = begin().stage('a', async ({ step, sleep, attempt }) => {
-      const x = await step('x', () => (executed.push('x'), 20))
+      const x = await step('x', () => noting(executed, 'x', 20))
       const y = await step('y', { key: 'only' }, () => {
         executed.push('y')
         if (attempt === 1) throw new Error('y is broken')
@@ -114,11 +120,11 @@ describe('a run that is taken up by another runtime', () => {
 
   it('keeps the items of a map, and does not ask `over` again', async () => {
     const world = createWorld()
-    let asked = 0
+    const asked: string[] = []
     const done: string[] = []
     const workflow = begin().map(
       'each',
-      { over: () => (asked++, ['a', 'b', 'c', 'd']), key: item => item, concurrency: 2 },
+      { over: () => noting(asked, 'over', ['a', 'b', 'c', 'd']), key: item => item, concurrency: 2 },
       async ({ item, sleep }) => {
         await sleep(item === 'a' ? '1m' : '1h')
         done.push(item)
@@ -133,7 +139,7 @@ describe('a run that is taken up by another runtime', () => {
     const second = await world.open({ workflows: [workflow] })
     const result = await settle(world.clock, (await second.get('r')).result(), 60_000)
     expect(result).toMatchObject({ output: ['A', 'B', 'C', 'D'] })
-    expect(asked).toBe(1)
+    expect(asked).toEqual(['over'])
     expect(done.sort()).toEqual(['a', 'b', 'c', 'd'])
     await second.close()
   })

@@ -1,0 +1,51 @@
+/** `holdfast resume <id>`: lets the process that has the run go on with it, or goes on with it here. */
+import type { Command } from 'commander'
+import type { Client } from '../../index.ts'
+import { handOver, openRun } from '../command-run.ts'
+import { conduct } from '../conduct.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { createWorkflowLoader } from '../load-workflow.ts'
+import { asOwner, beside } from '../open-store.ts'
+import type { Session } from '../session.ts'
+import { workflowsOfRun } from '../workflows-of-run.ts'
+import type { Does } from './command.ts'
+
+interface ResumeFlags {
+  readonly watch?: boolean
+  readonly strict?: boolean
+  readonly reason?: string
+}
+
+export function addResume(program: Command, does: Does): void {
+  program
+    .command('resume')
+    .argument('<id>')
+    .description('go on with a paused or interrupted run, and stay with it until it ends')
+    .option('--watch', 'stay although it waits for a signal')
+    .option('--strict', 'exit 6 for any degradation')
+    .option('--reason <text>', 'kept in its journal')
+    .action(
+      does<ResumeFlags>((session, [id = ''], flags) => beside(session, client => resume(session, client, id, flags))),
+    )
+}
+
+async function resume(
+  session: Session,
+  client: Client,
+  id: string,
+  { watch = false, strict = false, reason }: ResumeFlags,
+): Promise<ExitCode> {
+  const report = await openRun(client, id)
+  const taken = await handOver(client, id, 'resume', { reason })
+  if (taken) {
+    if (session.json) session.terminal.put(JSON.stringify({ id, status: taken.status }, null, 2))
+    else session.terminal.put(`run ${id} is ${taken.status} (process ${taken.takenBy} has it)`)
+    return exitCodes.done
+  }
+  const workflows = await workflowsOfRun(report, client, createWorkflowLoader())
+  return asOwner(session, { workflows }, async runtime => {
+    const run = await runtime.get(id)
+    await run.resume()
+    return conduct({ session, runtime, client, run, watch, strict })
+  })
+}

@@ -1,0 +1,99 @@
+/** `holdfast run <workflow>`: starts a run and stays with it, or leaves it to a process of its own. */
+import { type Command, Option } from 'commander'
+import { findBundled } from '../../bundled/index.ts'
+import { type Client, createIds, type Runtime, systemClock, systemRandom } from '../../index.ts'
+import { conduct } from '../conduct.ts'
+import { startDetached } from '../detach.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
+import { asOwner, beside } from '../open-store.ts'
+import { collected, parseBudget, parseInput } from '../parse-flags.ts'
+import type { Session } from '../session.ts'
+import type { Does } from './command.ts'
+
+interface RunFlags {
+  readonly input?: string
+  readonly path?: string
+  readonly id?: string
+  readonly profile?: string
+  readonly mode?: 'full' | 'minimal'
+  readonly budget?: readonly string[]
+  readonly tag?: readonly string[]
+  readonly watch?: boolean
+  readonly detach?: boolean
+  readonly strict?: boolean
+}
+
+export function addRun(program: Command, does: Does): void {
+  program
+    .command('run')
+    .argument('<workflow>', 'a file that default-exports a workflow, or the name of a bundled one')
+    .description('start a run and stay with it until it ends')
+    .option('--input <json>', "the input: JSON, '@file', or '-' for stdin")
+    .option('--path <dir>', "the input's `path`, as an absolute path")
+    .option('--id <id>', 'the id of the run; the same id is the same run')
+    .option('--profile <name>', 'the resilience profile of its stages: critical, balanced or tolerant')
+    .addOption(
+      new Option('--mode <mode>', 'minimal: without health monitors and degradation').choices(['full', 'minimal']),
+    )
+    .option('--budget <currency=amount>', 'the most that it may use, as usd=1,calls=10 (repeatable)', collected)
+    .option('--tag <tag>', 'a tag to find it by (repeatable)', collected)
+    .addOption(new Option('--watch', 'stay although it waits for a signal').conflicts('detach'))
+    .option('--detach', 'leave it to a process of its own, and print its id')
+    .option('--strict', 'exit 6 for any degradation')
+    .action(does<RunFlags>(run))
+}
+
+async function run(session: Session, [name = '']: readonly string[], flags: RunFlags): Promise<ExitCode> {
+  // All that can be wrong with what was asked is found before the store is touched.
+  const budget = parseBudget(flags.budget)
+  const input = await inputFor(name, flags)
+  const loaded = await createWorkflowLoader()(name)
+  const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
+  if (flags.detach) return startDetached(session, { name, id, input, flags })
+  return beside(session, async client => {
+    const known = flags.id === undefined ? false : await isUnfinished(client, flags.id)
+    await sayUnfinished(session, client, id)
+    const { mode } = flags
+    return asOwner(session, { workflows: loaded.all, ...(mode === undefined ? {} : { mode }) }, async runtime => {
+      const started = await begin(runtime, loaded, input, { id, budget, profile: flags.profile, tags: flags.tag })
+      if (known) {
+        session.terminal.say(`run ${id} is unfinished; going on with it`)
+        await started.resume()
+      }
+      return conduct({
+        session,
+        runtime,
+        client,
+        run: started,
+        watch: flags.watch ?? false,
+        strict: flags.strict ?? false,
+      })
+    })
+  })
+}
+
+const begin = (
+  runtime: Runtime,
+  { workflow }: LoadedWorkflow,
+  input: unknown,
+  options: Parameters<Runtime['start']>[2],
+) => runtime.start(workflow, input, options)
+
+/** A bundled workflow examines the directory that one is in, unless told. */
+function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
+  return parseInput({ input, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
+}
+
+async function isUnfinished(client: Client, id: string): Promise<boolean> {
+  return (await client.unfinished()).includes(id)
+}
+
+/** Runs of earlier are not taken up unasked: they may do things that nobody expects now. */
+async function sayUnfinished(session: Session, client: Client, but: string): Promise<void> {
+  if (await client.owner()) return
+  const others = (await client.unfinished()).filter(id => id !== but && !id.startsWith(`${but}.`))
+  if (others.length === 0) return
+  const runs = others.length === 1 ? '1 unfinished run' : `${others.length} unfinished runs`
+  session.terminal.say(`${runs} from earlier: ${session.command('recover')}`)
+}

@@ -1,0 +1,24 @@
+/** Runs as lines: aligned and with a head for a person, separated by tabs for a program. */
+import type { RunSummary } from '../index.ts'
+import { formatMs } from '../time/duration.ts'
+
+export function runLines(runs: readonly RunSummary[], now: number, forPerson: boolean): string[] {
+  const rows = runs.map(run => [run.id, run.workflow, run.status, startedAt(run), took(run, now), run.tags.join(',')])
+  if (!forPerson) return rows.map(row => row.join('\t'))
+  const table = [['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS'], ...rows]
+  const widths = (table[0] as string[]).map((_, column) =>
+    Math.max(...table.map(row => (row[column] as string).length)),
+  )
+  return table.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] as number))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+const startedAt = ({ createdAt }: RunSummary): string =>
+  new Date(createdAt).toISOString().slice(0, 19).replace('T', ' ')
+
+const took = ({ createdAt, endedAt }: RunSummary, now: number): string =>
+  formatMs(Math.max(0, (endedAt ?? now) - createdAt))
