@@ -2,7 +2,7 @@
  * Stays with runs of this process until each has ended or has nothing left to wait for but a signal. The first Ctrl-C
  * (or SIGTERM) stops the runtime in order, the second ends the process at once; what is unfinished stays in the store.
  */
-import type { Client, Run, RunResult, Runtime } from '../index.ts'
+import { type Client, type Run, type RunResult, type Runtime, systemClock } from '../index.ts'
 import { exitCodes } from './exit-codes.ts'
 import { createRestWatch } from './rest-watch.ts'
 import type { Session } from './session.ts'
@@ -28,12 +28,15 @@ export interface ForegroundEnd {
 
 /** How long what is running may go on after a Ctrl-C. */
 const grace = '5s'
+/** A run that waits for a signal keeps no timer and no socket of its own, and the process must outlast it. */
+const aYearMs = 31_536_000_000
 
 /** Closes the runtime before it resolves. */
 export async function stayWith(options: ForegroundOptions): Promise<ForegroundEnd> {
   const { session, runtime, runs } = options
   for (const run of runs) session.guard.watch(run.id, session.command(`resume ${run.id}`))
   const results = new Map<string, RunResult>()
+  const staysAlive = systemClock.setTimeout(() => {}, aYearMs)
   const stop = listenForStop(session, () => runtime.close({ grace }))
   try {
     const ended = Promise.all(runs.map(run => run.result().then(result => results.set(run.id, result))))
@@ -49,6 +52,7 @@ export async function stayWith(options: ForegroundOptions): Promise<ForegroundEn
     return { results, stoppedBy: stop.by }
   } finally {
     stop.forget()
+    systemClock.clearTimeout(staysAlive)
     for (const run of runs) session.guard.release(run.id)
   }
 }

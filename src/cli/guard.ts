@@ -24,7 +24,7 @@ export function createGuard(terminal: Terminal, wants: { readonly json: boolean;
   })
   const crash = (thrown: unknown): void => {
     terminal.pin([])
-    printError(thrown, terminal, wants)
+    printError(asThrownOutside(thrown), terminal, wants)
     process.exit(exitCodes.failed)
   }
   process.on('uncaughtException', crash)
@@ -33,4 +33,13 @@ export function createGuard(terminal: Terminal, wants: { readonly json: boolean;
     watch: (runId, resumeCommand) => void watched.set(runId, resumeCommand),
     release: runId => void watched.delete(runId),
   }
+}
+
+/** Says that no stage could catch it, which is why the process ends and not the stage. */
+function asThrownOutside(thrown: unknown): Error {
+  const { name, message } = (thrown ?? {}) as { name?: unknown; message?: unknown }
+  const said = typeof message === 'string' ? `${String(name)}: ${message}` : String(thrown)
+  return new Error(`thrown outside of any stage, in a timer, a listener or a promise that nobody awaits: ${said}`, {
+    cause: thrown,
+  })
 }

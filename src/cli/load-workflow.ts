@@ -23,14 +23,14 @@ const looksLikeFile = (name: string): boolean => /[\\/]|\.[cm]?[jt]sx?$/.test(na
 /** Loads each file once. */
 export function createWorkflowLoader(): WorkflowLoader {
   const loaded = new Map<string, Promise<LoadedWorkflow>>()
-  let hooked = false
+  // JavaScript goes without the translator, whose parser says less about a mistake than Node does.
+  const hooked = new Set<boolean>()
   return name => {
     if (!looksLikeFile(name)) return loadBundled(name)
     const file = resolve(name)
-    if (!hooked) {
-      installModuleHooks()
-      hooked = true
-    }
+    const isTypescript = /\.[cm]?tsx?$/.test(file)
+    if (!hooked.has(isTypescript)) installModuleHooks(isTypescript)
+    hooked.add(isTypescript)
     const known = loaded.get(file) ?? loadFile(file)
     loaded.set(file, known)
     return known

@@ -16,9 +16,9 @@ interface Resolved {
 type Context = object
 type Next<T> = (specifier: string, context: Context) => T
 
-/** Calls it once a process, before the first workflow file is imported. */
-export function installModuleHooks(): void {
-  registerTypescript()
+/** To be called before a workflow file is imported; `isTypescript`: whether it needs translation. */
+export function installModuleHooks(isTypescript: boolean): void {
+  if (isTypescript) registerTypescript()
   const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: typeof resolveSync }) => unknown }
   if (registerHooks) registerHooks({ resolve: resolveSync })
   else nodeModule.register(import.meta.url)

@@ -9,7 +9,7 @@ export interface RestWatch {
   lookAtAll(): Promise<void>
   /** To be given every event of every run, in order. */
   take(event: JournalEvent): Promise<void>
-  /** Whether all runs rest, but for those that have ended. */
+  /** Whether at least one run rests, and every other rests or has ended. */
   isAtRest(hasEnded: (runId: string) => boolean): boolean
 }
 
@@ -32,7 +32,10 @@ export function createRestWatch(client: Client, runIds: readonly string[]): Rest
     async take(event) {
       if (moving.has(event.type)) await look(event.runId)
     },
-    isAtRest: hasEnded => runIds.every(runId => resting.has(runId) || hasEnded(runId)),
+    isAtRest(hasEnded) {
+      const open = runIds.filter(runId => !hasEnded(runId))
+      return open.length > 0 && open.every(runId => resting.has(runId))
+    },
   }
 }
 

@@ -1,10 +1,10 @@
 /** Whether a stage runs, is skipped, or cannot be begun: decided when it is created, from `when`. */
+
 import type { StageFailure } from '../../machines/stage.machine.ts'
 import { StageError, ValidationError } from '../errors.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { describeFailure } from './failure.ts'
-import type { LiveRun } from './live-run.ts'
-import type { LiveStage } from './live-stage.ts'
+import type { LiveRun, LiveStage } from './live.ts'
 
 export interface Admission {
   readonly admission: 'run' | 'skip' | 'refuse'

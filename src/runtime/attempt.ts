@@ -6,13 +6,7 @@
 import { CancelledError, TimeoutError } from '../errors.ts'
 import type { TimerHandle } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
-import type { LiveStage } from './live-stage.ts'
-import type { Waiting } from './run-services.ts'
-
-export interface Answer {
-  readonly value?: unknown
-  readonly error?: Error | undefined
-}
+import type { Answer, Attempt, LiveStage, Waiting } from './live.ts'
 
 interface Awaited {
   readonly waiting: Waiting
@@ -20,12 +14,12 @@ interface Awaited {
   readonly reject: (error: unknown) => void
 }
 
-export class Attempt {
+export class FunctionAttempt implements Attempt {
   readonly stage: LiveStage
   readonly number: number
   readonly incarnation: number
-  /** What the function waits for, by ledger key. */
-  readonly awaited = new Map<string, Awaited>()
+  /** By ledger key. */
+  readonly #awaited = new Map<string, Awaited>()
   over = false
   /** It has taken one of the places for running attempts. */
   entered = false
@@ -58,7 +52,11 @@ export class Attempt {
   }
 
   get waiting(): boolean {
-    return this.awaited.size > 0 && this.#working === 0
+    return this.#awaited.size > 0 && this.#working === 0
+  }
+
+  get waits(): readonly Waiting[] {
+    return [...this.#awaited.values()].map(({ waiting }) => waiting)
   }
 
   /** When the time of the stage is up, were it to work on without a wait. */
@@ -123,14 +121,14 @@ export class Attempt {
 
   /** Resolves when `answer` is called for the key. To be called within a dispatch. */
   awaitAnswer(key: string, waiting: Waiting): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#change(() => this.awaited.set(key, { waiting, resolve, reject })))
+    return new Promise((resolve, reject) => this.#change(() => this.#awaited.set(key, { waiting, resolve, reject })))
   }
 
   /** What was waited for has come and is recorded; the function hears of it after the commit. */
   answer(key: string, answer: Answer): void {
-    const awaited = this.awaited.get(key)
+    const awaited = this.#awaited.get(key)
     if (!awaited) return
-    this.#change(() => this.awaited.delete(key))
+    this.#change(() => this.#awaited.delete(key))
     this.stage.run.afterCommit(() => (answer.error ? awaited.reject(answer.error) : awaited.resolve(answer.value)))
   }
 
@@ -142,8 +140,8 @@ export class Attempt {
     this.#stopClock()
     this.stage.run.waits.forget(this.stage)
     this.#controller?.abort(reason)
-    for (const { reject } of this.awaited.values()) reject(reason)
-    this.awaited.clear()
+    for (const { reject } of this.#awaited.values()) reject(reason)
+    this.#awaited.clear()
     for (const interrupt of this.#interrupts) interrupt(reason)
     this.#interrupts.clear()
   }
@@ -152,7 +150,7 @@ export class Attempt {
   finish(): void {
     this.over = true
     this.#stopClock()
-    if (this.awaited.size > 0) this.stage.run.waits.forget(this.stage)
+    if (this.#awaited.size > 0) this.stage.run.waits.forget(this.stage)
   }
 
   /** Made when somebody asks: an error with its stack is dear. */

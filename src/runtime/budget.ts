@@ -1,7 +1,7 @@
 /** The budget of a run: what it may still use, by what its counters say it has used. */
+
 import { BudgetExceededError } from '../errors.ts'
-import type { LiveRun } from './live-run.ts'
-import type { LiveStage } from './live-stage.ts'
+import type { LiveRun, LiveStage } from './live.ts'
 
 type Limits = {
   readonly usd?: number | undefined

@@ -2,12 +2,14 @@
  * Child runs of a stage. A child's id is made from its parent, stage and place, so a stage that starts again finds the
  * child that it started before; and the child's end is recorded with the parent, so it hears the same again.
  */
+
 import { z } from 'zod'
+import { OptionsError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
-import type { AnyWorkflow } from '../workflow/definition.ts'
+import { isWorkflow } from '../workflow/definition.ts'
 import type { ChildResult, ChildRun, StartChildOptions } from '../workflow/stage-context.ts'
-import type { Attempt } from './attempt.ts'
-import type { ChildHandle } from './run-services.ts'
+import type { WorkflowName } from '../workflow/workflow-name.ts'
+import type { Attempt, ChildHandle } from './live.ts'
 import { handled } from './stage-promises.ts'
 
 const optionsSchema = z.strictObject({
@@ -18,13 +20,18 @@ const optionsSchema = z.strictObject({
 
 export async function startChildRun(
   attempt: Attempt,
-  workflow: AnyWorkflow,
+  workflow: WorkflowName,
   input: unknown,
   given: StartChildOptions,
 ): Promise<ChildRun> {
   attempt.ensureCurrent()
   const { stage } = attempt
   const { run } = stage
+  if (!isWorkflow(workflow)) {
+    throw new OptionsError(
+      `startChild in stage '${stage.name}': the first argument must be a workflow, made by defineWorkflow or workflowFromMachine`,
+    )
+  }
   const options = parseOptions(optionsSchema, given, `startChild in stage '${stage.name}'`)
   const key = attempt.nextKey('child')
   const known = run.ledger(stage.name, key)

@@ -3,16 +3,18 @@
  * so that a process which dies in the middle goes on where it was; one that fails is recorded and does not hold up the
  * others.
  */
+
 import { encodeError } from '../errors.ts'
 import { decodeResult } from '../workflow/results.ts'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun } from './live.ts'
+import { itemOf } from './run-memory.ts'
 
 export async function compensateStages(run: LiveRun): Promise<void> {
   const ended = [...run.memory.stages]
     .filter(([, record]) => record.outcome === 'succeeded')
     .sort(([, a], [, b]) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
   for (const [name] of ended.reverse()) {
-    const item = run.itemPlace(name)
+    const item = itemOf(run.memory, name)
     const definition = run.definition.stages.get(item ? name.slice(0, name.indexOf('[')) : name)
     // A map is undone item by item.
     if (!definition?.compensate || (definition.kind === 'map' && !item) || run.memory.compensated.has(name)) continue

@@ -2,6 +2,7 @@
  * `createRuntime` puts the parts together: the store, the supervision tree, the commit pipeline and the runs in memory.
  * It is the only place where they are joined; each part knows only what it is handed.
  */
+
 import { hostname } from 'node:os'
 import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
 import { builtInChecks } from '../health/checks.ts'
@@ -18,13 +19,12 @@ import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
 import { createRegistry } from './registry.ts'
 import { createRunHandle } from './run-handle.ts'
-import type { RunServices } from './run-services.ts'
 import { Runs } from './runs.ts'
 import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
 import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
@@ -112,7 +112,7 @@ class HoldfastRuntime implements Runtime {
         this.#feed.announce(run.id, rows)
         this.#runs.admit()
       },
-      ended: run => this.#runs.ended(run),
+      ended: run => this.#runs.ended(run.id),
       startChild: async (parent, stage, id, workflow, input, { onParentClose, budget }) => {
         const start = resolveStartOptions(
           { id, budget: budget as never },
@@ -237,7 +237,7 @@ class HoldfastRuntime implements Runtime {
     }
   }
 
-  #supervise(run: LiveRun, binding: ReturnType<typeof createBinding>): void {
+  #supervise(run: SupervisedRun, binding: ReturnType<typeof createBinding>): void {
     const { inspect, log } = this.#options
     const logic = logicOfRun(
       binding.logicOf(run.definition),
@@ -245,8 +245,9 @@ class HoldfastRuntime implements Runtime {
       run.savedSnapshot,
       scope => {
         binding.attach(scope.system, run)
-        run.root = scope.self
-        if (run.scheduled) scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
+        run.attach(scope.self)
+        if (run.definition.origin === 'machine')
+          scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
         if (!inspect) return
         const tell = (event: { type: string; actorRef?: unknown }): void => {
           try {

@@ -5,16 +5,7 @@
  */
 import type { AnyActorRef } from 'xstate'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
-import {
-  CancelledError,
-  type EncodedError,
-  encodeError,
-  HoldfastError,
-  SnapshotError,
-  TimeoutError,
-  ValidationError,
-} from '../errors.ts'
-import { suggestion } from '../options.ts'
+import { CancelledError, encodeError, HoldfastError, SnapshotError, TimeoutError } from '../errors.ts'
 import {
   isEnded,
   type JournalRow,
@@ -27,51 +18,26 @@ import {
 } from '../store/store.ts'
 import { type JournalEventType, journalSchemaVersion } from '../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../workflow/definition.ts'
-import { decodeResult, encodeJson, lazyResults } from '../workflow/results.ts'
-import type { Budget, DegradedPart, RunResult } from './api.ts'
+import { decodeResult, lazyResults } from '../workflow/results.ts'
+import type { DegradedPart, RunResult } from './api.ts'
 import type { CommitPipeline, Committable } from './commit-pipeline.ts'
 import { compensateStages } from './compensations.ts'
-import type { ItemPlace, LiveStage } from './live-stage.ts'
-import { checkName } from './names.ts'
+import { conclude, outputKey } from './conclusion.ts'
+import type { KeptOptions, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { inputOf } from './run-input.ts'
-import { emptyMemory, itemOf, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
+import { emptyMemory, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
-import type { RunServices } from './run-services.ts'
-import { RunTimers } from './run-timers.ts'
-import { RunWaits } from './run-waits.ts'
+import { DurableTimers } from './run-timers.ts'
+import { LedgeredWaits } from './run-waits.ts'
 import { ScheduledEvents } from './scheduled-events.ts'
-
-/** Why a run came to a bad end, kept until the flow has ended. */
-export interface RunFailure {
-  readonly status: 'failed' | 'quarantined' | 'budget_exceeded' | 'cancelled'
-  readonly error: EncodedError
-  readonly stage?: string | undefined
-  readonly attempt?: number | undefined
-}
-
-/** The start options of a run that outlive the call, as they are kept with it. */
-export interface KeptOptions {
-  readonly profile?: string | object | undefined
-  readonly budget?: Budget | undefined
-  readonly deadlineAt?: number | undefined
-  readonly priority?: number | undefined
-  readonly cwd: string
-  readonly onParentClose?: 'cancel' | 'abandon' | undefined
-}
-
-export interface Where {
-  readonly stage?: string | undefined
-  readonly attempt?: number | undefined
-  readonly incarnation?: number | undefined
-}
 
 interface InCommit {
   readonly effects: (() => void)[]
   readonly journal: readonly JournalRow[]
 }
 
-export class LiveRun implements Committable {
+export class ActorRun implements SupervisedRun, Committable {
   readonly id: string
   readonly definition: WorkflowDefinition
   readonly spec: NewRun
@@ -80,8 +46,8 @@ export class LiveRun implements Committable {
   readonly memory: RunMemory
   readonly services: RunServices
   readonly stages = new Map<AnyActorRef, LiveStage>()
-  readonly timers: RunTimers
-  readonly waits: RunWaits
+  readonly timers: DurableTimers
+  readonly waits: LedgeredWaits
   /** Only a machine of the user's own schedules events by itself. */
   readonly scheduled: ScheduledEvents | undefined
   root: AnyActorRef | undefined
@@ -114,8 +80,8 @@ export class LiveRun implements Committable {
     this.status = stored?.run.status ?? 'pending'
     this.#seq = stored?.run.seq ?? 0
     this.#snapshot = stored?.run.snapshot ?? null
-    this.timers = new RunTimers(this, stored?.timers ?? [])
-    this.waits = new RunWaits(this)
+    this.timers = new DurableTimers(this, stored?.timers ?? [])
+    this.waits = new LedgeredWaits(this)
     this.scheduled = definition.origin === 'machine' ? new ScheduledEvents(this, this.#snapshot !== null) : undefined
   }
 
@@ -132,6 +98,10 @@ export class LiveRun implements Committable {
   /** The actor of the workflow's own machine. */
   get flow(): AnyActorRef | undefined {
     return (this.root?.getSnapshot() as { children?: { flow?: AnyActorRef } } | undefined)?.children?.flow
+  }
+
+  attach(root: AnyActorRef): void {
+    this.root = root
   }
 
   get result(): RunResult | undefined {
@@ -368,26 +338,9 @@ export class LiveRun implements Committable {
 
   // What the binding reports from the machines.
 
-  /** The flow has ended: its own machine's output or error is in `event`. */
-  conclude(event: { readonly output?: unknown; readonly error?: unknown }): void {
-    if (this.failure === undefined && event.error !== undefined) {
-      this.fail({ status: 'failed', error: encodeError(event.error) })
-    }
-    if (this.failure === undefined) {
-      try {
-        this.memory.results.set(
-          outputKey,
-          encodeJson(this.#computeOutput(event.output), `output of workflow '${this.definition.name}'`),
-        )
-        return this.send({ type: 'COMPLETE' })
-      } catch (error) {
-        this.fail({ status: 'failed', error: encodeError(error) })
-      }
-    }
-    const status = this.failure?.status
-    this.send({
-      type: status === 'quarantined' ? 'QUARANTINE' : status === 'budget_exceeded' ? 'EXHAUST_BUDGET' : 'FAIL',
-    })
+  /** The flow has ended: its own machine's output or error is in `end`. */
+  conclude(end: { readonly output?: unknown; readonly error?: unknown }): void {
+    this.send(conclude(this, end))
   }
 
   /** The deadline of the run has passed. */
@@ -399,27 +352,6 @@ export class LiveRun implements Committable {
     })
     if (this.root) this.send({ type: 'FAIL' })
     else this.#finish('failed')
-  }
-
-  /** @throws ValidationError when the workflow has no such signal or the payload is not of its form */
-  acceptedPayload(name: string, payload: unknown): JsonText {
-    const where = `signal '${name}' of workflow '${this.definition.name}'`
-    checkName(name, where)
-    if (name.startsWith('xstate.'))
-      throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
-    const schema = this.definition.signals[name]
-    if (!schema) this.#refuseUnknownSignal(name, where)
-    if (!schema) return encodeJson(payload ?? {}, where) as JsonText
-    const parsed = schema.safeParse(payload)
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]
-      const path = issue?.path.map(String).join('.') ?? ''
-      throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, {
-        signal: name,
-        path,
-      })
-    }
-    return encodeJson(parsed.data, where) ?? 'null'
   }
 
   // As a Committable.
@@ -456,15 +388,6 @@ export class LiveRun implements Committable {
       for (const { resolve } of this.#waiters.splice(0)) resolve(outcome)
       this.services.ended(this)
     }
-  }
-
-  /** What invoked a stage of a machine of one's own gave as its input. */
-  stageInput(name: string): unknown {
-    return this.memory.stageInputs.get(name)
-  }
-
-  itemPlace(name: string): ItemPlace | undefined {
-    return itemOf(this.memory, name)
   }
 
   /** Why a stage that was stopped by its machine had to stop. */
@@ -551,34 +474,7 @@ export class LiveRun implements Committable {
     this.#outcome = buildRunResult(this, status, decodeResult(this.memory.results.get(outputKey)), this.#endedAt)
     this.services.closeChildren(this)
   }
-
-  #computeOutput(machineOutput: unknown): unknown {
-    const { definition } = this
-    const facts = { input: this.input, results: this.resultsOf(definition.stages.keys()) }
-    if (definition.output) return definition.output(facts)
-    if (definition.origin === 'machine') return machineOutput
-    const last = [...definition.stages.keys()].at(-1)
-    return last === undefined ? undefined : facts.results[last]
-  }
-
-  #refuseUnknownSignal(name: string, where: string): void {
-    const known =
-      this.definition.origin === 'machine'
-        ? this.definition.machine.events.filter((event: string) => !event.startsWith('xstate.'))
-        : Object.keys(this.definition.signals)
-    if (
-      known.includes(name) ||
-      known.some((event: string) => event === '*' || (event.endsWith('.*') && name.startsWith(event.slice(0, -1))))
-    )
-      return
-    throw new ValidationError(`${where}: there is no such signal${suggestion(name, known) || '; it declares none'}`, {
-      signal: name,
-    })
-  }
 }
-
-/** Where the run's output is kept among the results; no stage can have this name. */
-const outputKey = '(output)'
 
 /** A run whose process has died so often without progress is set aside: it may be what kills it. */
 const mostCrashes = 10

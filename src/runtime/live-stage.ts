@@ -25,20 +25,13 @@ import type { JsonText } from '../store/store.ts'
 import { backoffDelayMs } from '../time/backoff.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson } from '../workflow/results.ts'
-import { Attempt } from './attempt.ts'
+import { FunctionAttempt } from './attempt.ts'
 import { restartBudgetLeft } from './budget.ts'
 import { describeFailure, withoutStacks } from './failure.ts'
-import type { LiveRun, Where } from './live-run.ts'
-import type { OpenMap } from './run-memory.ts'
+import type { Attempt, ItemPlace, LiveRun, LiveStage, Where } from './live.ts'
 import { createStageContext } from './stage-tools.ts'
 
-/** Which item of a map this is. */
-export interface ItemPlace {
-  readonly map: OpenMap
-  readonly index: number
-}
-
-export class LiveStage {
+export class ActorStage implements LiveStage {
   readonly run: LiveRun
   readonly ref: AnyActorRef
   readonly definition: StageDefinition
@@ -49,7 +42,7 @@ export class LiveStage {
   readonly policy: StagePolicy
   /** What the stage is given as input: the run's, or of a machine of one's own what was invoked with. */
   readonly input: unknown
-  attempt: Attempt | undefined
+  attempt: FunctionAttempt | undefined
 
   #result: JsonText | undefined
   #work: AbortController | undefined
@@ -91,7 +84,7 @@ export class LiveStage {
   startAttempt(context: StageMachineContext): void {
     const { run } = this
     if (this.attempt) this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
-    const attempt = new Attempt(this, context.attempt, context.incarnation)
+    const attempt = new FunctionAttempt(this, context.attempt, context.incarnation)
     this.attempt = attempt
     run.memory.counters.attempts++
     run.journal('stage.attempted', {}, this.where(attempt))
@@ -234,7 +227,7 @@ export class LiveStage {
   // What came of an attempt.
 
   /** The function has ended, or its time is up; `abort` says why a function that still runs is to stop. */
-  settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void {
+  settle(attempt: FunctionAttempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void {
     const { run } = this
     if (this.attempt !== attempt || attempt.over || run.detached) return
     run.dispatch(() => {

@@ -1,10 +1,11 @@
 /** Finds the items of a map: asks `over` once, checks what it gave, and writes it down before the first item starts. */
+
 import type { MapMachineEvent } from '../../machines/map.machine.ts'
 import { StageError, ValidationError } from '../errors.ts'
 import type { MapDefinition, StageDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import { describeFailure } from './failure.ts'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun } from './live.ts'
 import { checkName } from './names.ts'
 
 /** More items than this in one map are refused; a child run takes the rest. */

@@ -3,6 +3,7 @@
  * made, as succeeded with its answer, or as failed with what it cost. A recorded answer is given again and never paid
  * for twice; an answer that does not pass `schema` or `check` is recorded as failed, so it is never given again.
  */
+
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { encodeError, OptionsError, ProviderError, StageError } from '../errors.ts'
@@ -12,8 +13,8 @@ import type { Circuits } from '../resilience/circuits.ts'
 import { callModel, type ModelCallEvent, type ModelCallOutcome } from '../resilience/model-call.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { GenerateOptions, GenerateResult } from '../workflow/stage-context.ts'
-import type { Attempt } from './attempt.ts'
 import { ensureCallBudget } from './budget.ts'
+import type { Attempt } from './live.ts'
 import { checkName } from './names.ts'
 
 const optionsSchema = z.strictObject({

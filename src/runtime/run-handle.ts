@@ -1,11 +1,13 @@
 /** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
+
 import { HoldfastError, RunNotFoundError } from '../errors.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { EventsOptions, Run, RunResult, Subscription } from './api.ts'
 import type { JournalFeed } from './journal-feed.ts'
-import type { LiveRun } from './live-run.ts'
+import type { ActorRun } from './live-run.ts'
 import type { Runs } from './runs.ts'
+import { acceptedPayload } from './signal-payload.ts'
 
 export interface HandleParts {
   readonly store: Store
@@ -53,7 +55,7 @@ class RunHandle implements Run {
   }
 
   async signal(name: string, payload?: unknown): Promise<void> {
-    await this.#command(run => run.waits.accept(name, run.acceptedPayload(name, payload)))
+    await this.#command(run => run.waits.accept(name, acceptedPayload(run.definition, name, payload)))
   }
 
   subscribe(listener: (event: JournalEvent) => void): Subscription {
@@ -69,7 +71,7 @@ class RunHandle implements Run {
   }
 
   /** Carries the command out on the live run, taking it up from the store first; resolves when it is durable. */
-  async #command(work: (run: LiveRun) => void, alreadyThere?: RunStatus): Promise<void> {
+  async #command(work: (run: ActorRun) => void, alreadyThere?: RunStatus): Promise<void> {
     const { runs, store } = this.#parts
     const live = runs.find(this.id)
     if (!live) {

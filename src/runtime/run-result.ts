@@ -1,10 +1,11 @@
 /** Builds the result of a run that has ended from what the run remembers. */
+
 import type { EncodedError } from '../errors.ts'
 import { decodeError } from '../errors.ts'
 import { classifyError } from '../resilience/classify.ts'
 import type { RunStatus } from '../store/store.ts'
 import type { RunCost, RunError, RunPerformance, RunResult, StagePerformance } from './api.ts'
-import type { LiveRun, RunFailure } from './live-run.ts'
+import type { LiveRun, RunFailure } from './live.ts'
 import type { Counters, RunMemory } from './run-memory.ts'
 
 export function buildRunResult(run: LiveRun, status: RunStatus, output: unknown, endedAt: number): RunResult {

@@ -4,28 +4,11 @@
  * absolute due times. While a run is paused, what comes due is held and follows when it is resumed.
  */
 import type { TimerRow } from '../store/store.ts'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun, RunTimers } from './live.ts'
+import type { TimerPurpose } from './timer-purpose.ts'
 import type { WheelTimer } from './timer-wheel.ts'
 
-/** What is to happen when a timer is due. */
-export type TimerPurpose =
-  | { readonly kind: 'deadline' }
-  /** The backoff of a stage is over. */
-  | { readonly kind: 'delay'; readonly stage: string }
-  /** A `sleep` of a stage is over. */
-  | { readonly kind: 'sleep'; readonly stage: string; readonly key: string }
-  /** A `waitFor` of a stage has waited long enough. */
-  | { readonly kind: 'wait'; readonly stage: string; readonly key: string }
-  /** `after` or a delayed event of a user's machine; kept only to be scheduled again in XState after a restart. */
-  | {
-      readonly kind: 'scheduled'
-      readonly path: readonly string[]
-      readonly target: readonly string[]
-      readonly id: string
-      readonly event: unknown
-    }
-
-export class RunTimers {
+export class DurableTimers implements RunTimers {
   readonly #run: LiveRun
   readonly #rows: Map<string, TimerRow>
   readonly #wheelTimers = new Map<string, WheelTimer>()
@@ -48,10 +31,6 @@ export class RunTimers {
     this.#run.pending.clearTimer(key)
     this.#disarm(key)
     this.#held.delete(key)
-  }
-
-  has(key: string): boolean {
-    return this.#rows.has(key)
   }
 
   /** The timers of one kind, with when they are due. */

@@ -5,15 +5,14 @@
  */
 import { decodeError, type EncodedError, encodeError, TimeoutError } from '../errors.ts'
 import type { JsonText, LedgerRow, SignalRow } from '../store/store.ts'
-import type { LiveRun } from './live-run.ts'
-import type { LiveStage } from './live-stage.ts'
+import type { LiveRun, LiveStage, RunWaits } from './live.ts'
 
 interface SignalWait {
   readonly stage: LiveStage
   readonly key: string
 }
 
-export class RunWaits {
+export class LedgeredWaits implements RunWaits {
   readonly #run: LiveRun
   readonly #waitingFor = new Map<string, SignalWait[]>()
 

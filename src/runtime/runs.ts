@@ -2,18 +2,19 @@
  * The runs that are in memory: started here, or taken up from the store. A run that finds no place waits as `pending`.
  * One id is one run: who starts it again gets the same, and who starts another under it is refused.
  */
+
 import { HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
 import { isEnded, type NewRun, type RunRow, type Store, type StoredRun } from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
-import { LiveRun } from './live-run.ts'
+import type { RunServices } from './live.ts'
+import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
 import type { Registry } from './registry.ts'
 import { keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
-import type { RunServices } from './run-services.ts'
 import type { ResolvedStart } from './runtime-options.ts'
 
 export interface RunsOptions {
@@ -36,10 +37,10 @@ const recoveryPage = 500
 
 export class Runs {
   readonly #options: RunsOptions
-  readonly #live = new Map<string, LiveRun>()
+  readonly #live = new Map<string, ActorRun>()
   readonly #starting = new Map<string, Promise<void>>()
   /** Those that wait for a place, higher priority first. */
-  readonly #queue: LiveRun[] = []
+  readonly #queue: ActorRun[] = []
   /** Who waits for the end of a run that is not in memory. */
   readonly #waiters = new Map<string, Waiter[]>()
   #closedBy: unknown
@@ -48,11 +49,11 @@ export class Runs {
     this.#options = options
   }
 
-  find(runId: string): LiveRun | undefined {
+  find(runId: string): ActorRun | undefined {
     return this.#live.get(runId)
   }
 
-  all(): Iterable<LiveRun> {
+  all(): Iterable<ActorRun> {
     return this.#live.values()
   }
 
@@ -88,7 +89,7 @@ export class Runs {
       if (known) {
         refuseOther(id, known, spec)
         // Begun by an earlier process and not taken up yet: it goes on here.
-        if (row && !isEnded(row.status)) await this.adopt(id)
+        if (row && !isEnded(row.status)) await (await this.adopt(id)).durable()
         return id
       }
       const begun = this.#starting.get(id)
@@ -97,7 +98,7 @@ export class Runs {
         return this.start(workflow, input, start, parent)
       }
     }
-    const run = new LiveRun(id, definition, spec, services)
+    const run = new ActorRun(id, definition, spec, services)
     const started = this.#begin(run)
     this.#starting.set(id, started)
     try {
@@ -108,8 +109,11 @@ export class Runs {
     return id
   }
 
-  /** Takes up an unfinished run that is in the store and not in memory. */
-  async adopt(runId: string): Promise<LiveRun> {
+  /**
+   * Takes up an unfinished run that is in the store and not in memory. No function of it runs before its next commit, so
+   * what the caller asks of it at once, such as a pause, comes first.
+   */
+  async adopt(runId: string): Promise<ActorRun> {
     this.ensureOpen()
     const known = this.#live.get(runId)
     if (known) return known
@@ -121,9 +125,7 @@ export class Runs {
         status: stored.run.status,
       })
     }
-    const run = this.#live.get(runId) ?? this.#revive(stored)
-    await run.durable()
-    return run
+    return this.#live.get(runId) ?? this.#revive(stored)
   }
 
   async recover(): Promise<RecoveryReport> {
@@ -165,17 +167,18 @@ export class Runs {
   }
 
   /** The end of the run is durable: it leaves memory. */
-  ended(run: LiveRun): void {
-    this.#live.delete(run.id)
-    for (const { resolve } of this.#waiters.get(run.id) ?? []) resolve(run.result as RunResult)
-    this.#waiters.delete(run.id)
+  ended(runId: string): void {
+    const run = this.#live.get(runId)
+    this.#live.delete(runId)
+    for (const { resolve } of this.#waiters.get(runId) ?? []) resolve(run?.result as RunResult)
+    this.#waiters.delete(runId)
     this.admit()
   }
 
   /** Gives free places to those who wait. */
   admit(): void {
     while (this.#queue.length > 0 && this.#working() < this.#options.places) {
-      const run = this.#queue.shift() as LiveRun
+      const run = this.#queue.shift() as ActorRun
       if (run.status === 'pending' && !run.detached) run.launch()
     }
   }
@@ -195,7 +198,7 @@ export class Runs {
     if (this.#closedBy !== undefined) throw this.#closedBy
   }
 
-  async #begin(run: LiveRun): Promise<void> {
+  async #begin(run: ActorRun): Promise<void> {
     this.#live.set(run.id, run)
     const launch = this.#hasPlace()
     run.create(launch)
@@ -203,10 +206,10 @@ export class Runs {
     await run.durable()
   }
 
-  #revive(stored: StoredRun): LiveRun {
+  #revive(stored: StoredRun): ActorRun {
     const { registry, services, epoch } = this.#options
     const definition = registry.definitionFor(stored.run)
-    const run = new LiveRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
+    const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
     this.#live.set(run.id, run)
     if (stored.run.status === 'pending') {
       run.timers.rearm()
@@ -216,7 +219,7 @@ export class Runs {
     return run
   }
 
-  #enqueue(run: LiveRun): void {
+  #enqueue(run: ActorRun): void {
     const priority = run.options.priority ?? 0
     const place = this.#queue.findIndex(other => (other.options.priority ?? 0) < priority)
     this.#queue.splice(place < 0 ? this.#queue.length : place, 0, run)

@@ -1,4 +1,5 @@
 /** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
+
 import { pino } from 'pino'
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
@@ -16,7 +17,7 @@ import { createIds, type Ids } from '../time/ids.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
-import type { KeptOptions } from './live-run.ts'
+import type { KeptOptions } from './live.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",

@@ -4,8 +4,9 @@
  * restart each is given back to XState's own scheduler with the time that remains and under its own id: from then on
  * leaving the state cancels it and entering it again replaces it, as if nothing had happened.
  */
+
 import type { AnyActorRef } from 'xstate'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun } from './live.ts'
 
 interface ScheduledEvent {
   readonly id: string

@@ -2,6 +2,7 @@
  * Makes what a stage's function is given. Whatever has an effect or waits goes through the ledger: asked the same
  * again, by the same function in a later execution, it gives what was recorded.
  */
+
 import { decodeError, type EncodedError, ValidationError } from '../errors.ts'
 import { suggestion } from '../options.ts'
 import { toMs } from '../time/duration.ts'
@@ -14,8 +15,8 @@ import type {
   StepContext,
   StepOptions,
 } from '../workflow/stage-context.ts'
-import type { Attempt } from './attempt.ts'
 import { startChildRun } from './child-runs.ts'
+import type { Attempt } from './live.ts'
 import { handled } from './stage-promises.ts'
 import { runStep } from './steps.ts'
 

@@ -11,7 +11,7 @@ import { backoffDelayMs } from '../time/backoff.ts'
 import { type Duration, formatMs, toMs } from '../time/duration.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { StepContext, StepOptions } from '../workflow/stage-context.ts'
-import type { Attempt } from './attempt.ts'
+import type { Attempt } from './live.ts'
 import { checkName } from './names.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {

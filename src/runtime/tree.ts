@@ -1,8 +1,9 @@
 /** The supervision tree as plain data: supervisors from the supervisor, runs from their actors. */
+
 import type { AnyActorRef } from 'xstate'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import type { TreeNode } from './api.ts'
-import type { LiveRun } from './live-run.ts'
+import type { LiveRun } from './live.ts'
 
 const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = {
   services: 'service',

@@ -1,14 +1,13 @@
 /** What a run waits for when nothing in it works. */
 import type { AnyActorRef } from 'xstate'
-import type { LiveRun } from './live-run.ts'
-import type { Waiting } from './run-services.ts'
+import type { LiveRun, Waiting } from './live.ts'
 
 /** Undefined while something works, or is only between two attempts. */
 export function waitsOf(run: LiveRun): readonly Waiting[] | undefined {
   const waits: Waiting[] = []
   for (const stage of run.stages.values()) {
     if (!stage.attempt?.waiting) return undefined
-    for (const { waiting } of stage.attempt.awaited.values()) waits.push(waiting)
+    waits.push(...stage.attempt.waits)
   }
   if (run.definition.origin === 'built') return waits.length === 0 ? undefined : waits
   const { flow } = run

@@ -6,6 +6,7 @@
 import type { AnyStateMachine } from 'xstate'
 import type { ZodType } from 'zod'
 import type { StageContext } from './stage-context.ts'
+import type { WorkflowName } from './workflow-name.ts'
 
 /** What the pure, synchronous functions of a definition are given. `results` holds the ancestors, or all in `output`. */
 export interface Facts {
@@ -90,9 +91,7 @@ export interface WorkflowDefinition {
 export const workflowBrand: unique symbol = Symbol.for('holdfast.workflow') as never
 
 /** Anything that `createRuntime` and `start` take as a workflow: a builder, or what `workflowFromMachine` returned. */
-export interface AnyWorkflow {
-  readonly name: string
-  readonly version: string
+export interface AnyWorkflow extends WorkflowName {
   /** The definition, compiled on first call and then kept. */
   [workflowBrand](): WorkflowDefinition
 }
@@ -105,7 +104,8 @@ export function withSource(workflow: AnyWorkflow, file: string): AnyWorkflow {
 }
 
 /** The file that exports the workflow, where that is known. */
-export const sourceOf = (workflow: AnyWorkflow): string | undefined => (workflow as { [workflowSource]?: string })[workflowSource]
+export const sourceOf = (workflow: AnyWorkflow): string | undefined =>
+  (workflow as { [workflowSource]?: string })[workflowSource]
 
 export function isWorkflow(value: unknown): value is AnyWorkflow {
   return value !== null && typeof value === 'object' && workflowBrand in value

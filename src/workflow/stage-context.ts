@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod'
 import type { Message, MessagePart, Tier, ToolCall, Usage } from '../providers/provider.ts'
 import type { Duration } from '../time/duration.ts'
-import type { AnyWorkflow } from './definition.ts'
+import type { WorkflowName } from './workflow-name.ts'
 
 export interface StageLog {
   debug(message: string, data?: object): void
@@ -148,7 +148,7 @@ export interface StageContext {
   sleep(duration: Duration): Promise<void>
   /** The payload of the oldest such signal that nobody took; it may have come before. */
   waitFor(signal: string, options?: { readonly timeout?: Duration | undefined }): Promise<unknown>
-  startChild(workflow: AnyWorkflow, input: unknown, options?: StartChildOptions): Promise<ChildRun>
+  startChild(workflow: WorkflowName, input: unknown, options?: StartChildOptions): Promise<ChildRun>
   /** Marks this stage's result, and so the run, as degraded. */
   degrade(reason: string): void
   readonly system: { state(): object }

@@ -53,10 +53,11 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   if (flags.detach) return startDetached(session, { name, id, input, flags })
   return beside(session, async client => {
     const known = flags.id === undefined ? false : await isUnfinished(client, flags.id)
-    await sayUnfinished(session, client, id)
+    const others = await unfinishedBut(client, id)
     const { mode } = flags
     return asOwner(session, { workflows: loaded.all, ...(mode === undefined ? {} : { mode }) }, async runtime => {
       const started = await begin(runtime, loaded, input, { id, budget, profile: flags.profile, tags: flags.tag })
+      sayUnfinished(session, others)
       if (known) {
         session.terminal.say(`run ${id} is unfinished; going on with it`)
         await started.resume()
@@ -89,11 +90,15 @@ async function isUnfinished(client: Client, id: string): Promise<boolean> {
   return (await client.unfinished()).includes(id)
 }
 
-/** Runs of earlier are not taken up unasked: they may do things that nobody expects now. */
-async function sayUnfinished(session: Session, client: Client, but: string): Promise<void> {
-  if (await client.owner()) return
-  const others = (await client.unfinished()).filter(id => id !== but && !id.startsWith(`${but}.`))
-  if (others.length === 0) return
-  const runs = others.length === 1 ? '1 unfinished run' : `${others.length} unfinished runs`
-  session.terminal.say(`${runs} from earlier: ${session.command('recover')}`)
+/** How many runs wait for somebody to go on with them; the children of the run itself are its own affair. */
+async function unfinishedBut(client: Client, id: string): Promise<number> {
+  return (await client.unfinished()).filter(other => other !== id && !other.startsWith(`${id}.`)).length
+}
+
+/** Runs of earlier are not taken up unasked: they may do what nobody expects now. */
+function sayUnfinished(session: Session, count: number): void {
+  if (count === 0) return
+  session.terminal.say(
+    `${count === 1 ? '1 unfinished run' : `${count} unfinished runs`} from earlier: ${session.command('recover')}`,
+  )
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { type Client, type JournalEvent, type ListOptions, RunNotFoundError, systemClock } from '../../index.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { beside } from '../open-store.ts'
-import { collected, parseCount, parseSince } from '../parse-flags.ts'
+import { collected, parseCount, parseSince, parseStatuses } from '../parse-flags.ts'
 import { eventLine } from '../print-events.ts'
 import { runLines } from '../print-list.ts'
 import { showLines } from '../print-run.ts'
@@ -54,7 +54,7 @@ export function addRuns(program: Command, does: Does): void {
 async function list(session: Session, client: Client, flags: ListFlags): Promise<ExitCode> {
   const { status, workflow, tag, text, since, limit, cursor } = flags
   const options = {
-    ...(status === undefined ? {} : { status: status.flatMap(given => given.split(',')) as never }),
+    ...(status === undefined ? {} : { status: parseStatuses(status) }),
     ...(since === undefined ? {} : { since: parseSince(since, systemClock.now()) }),
     ...(limit === undefined ? {} : { limit: parseCount(limit, '--limit') }),
     workflow,

@@ -1,0 +1,127 @@
+/**
+ * The logic of a stage inside a run: the stage machine, admitted by the run it belongs to, its requests carried out by
+ * the live stage, and its end written down. A stage that failed for good ends as an actor that errored, as XState's
+ * `onError` expects; what the machine itself decided stays in its output.
+ */
+import type { AnyActorLogic, AnyActorRef, AnyActorScope } from 'xstate'
+import { type StageMachineContext, type StageMachineOutput, stageMachine } from '../../machines/stage.machine.ts'
+import type { StageDefinition } from '../workflow/definition.ts'
+import { admit } from './admission.ts'
+import type { LiveRun, LiveStage } from './live.ts'
+import { ActorStage } from './live-stage.ts'
+import { overriding } from './overriding.ts'
+import { itemOf } from './run-memory.ts'
+
+export type RunOf = (actor: AnyActorRef) => LiveRun
+
+export interface BoundStages {
+  /** Stages and items of a built workflow; its input is `{ stage, item? }`. */
+  readonly stageOrItem: AnyActorLogic
+  /** A stage of a machine of one's own: the invoke id is its name. */
+  ownStage(definition: StageDefinition): AnyActorLogic
+}
+
+/** How a live stage is made: for an actor that starts, and for one that is restored. */
+interface Maker {
+  begin(run: LiveRun, self: AnyActorRef, input: unknown): LiveStage
+  restore(run: LiveRun, self: AnyActorRef, name: string): LiveStage
+}
+
+interface EndedSnapshot {
+  readonly status: string
+  readonly output?: unknown
+}
+
+export function bindStages(runOf: RunOf): BoundStages {
+  const live = ({ self }: { self: AnyActorRef }): LiveStage | undefined => runOf(self).stages.get(self)
+  const machine = stageMachine.provide({
+    actions: {
+      startAttempt: args => live(args)?.startAttempt(args.context),
+      runPreflight: args => live(args)?.runPreflight(),
+      applyRemedy: args => live(args)?.applyRemedy(args.context),
+      runFallback: args => live(args)?.runFallback(args.context),
+      setDelay: args => live(args)?.setDelay(args.context),
+      explainDecision: (args, { rule }) => live(args)?.explainDecision(rule, args.context),
+    },
+  })
+
+  const finish = (self: AnyActorRef, next: EndedSnapshot): unknown => {
+    const run = runOf(self)
+    const stage = next.status === 'done' ? run.stages.get(self) : undefined
+    if (!stage) return next
+    const { outcome, failure } = next.output as StageMachineOutput
+    const error = stage.ended(outcome, failure)
+    if (error) return { ...next, status: 'error', output: undefined, error }
+    return { ...next, output: run.definition.origin === 'machine' ? stage.output : undefined }
+  }
+
+  const logicOf = (maker: Maker): AnyActorLogic =>
+    overriding(machine, {
+      getInitialSnapshot(scope: AnyActorScope, input: unknown) {
+        const { self } = scope
+        const run = runOf(self)
+        const stage = maker.begin(run, self, input)
+        run.stages.set(self, stage)
+        run.journal('stage.started', startedData(run, stage), { stage: stage.name })
+        const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
+        const given = { stage: stage.name, policy: stage.policy, admission, failure }
+        return finish(self, machine.getInitialSnapshot(scope as never, given))
+      },
+      restoreSnapshot(snapshot: { context: StageMachineContext; status: string }, scope: AnyActorScope) {
+        const { self } = scope
+        const run = runOf(self)
+        if (snapshot.status === 'active') run.stages.set(self, maker.restore(run, self, snapshot.context.stage))
+        return machine.restoreSnapshot(snapshot as never, scope as never)
+      },
+      transition(snapshot: unknown, event: { type: string }, scope: AnyActorScope) {
+        const { self } = scope
+        if (event.type === 'xstate.stop') stopped(runOf(self), self)
+        return finish(self, machine.transition(snapshot as never, event as never, scope as never))
+      },
+    })
+
+  return {
+    stageOrItem: logicOf({
+      begin(run, self, input) {
+        const { stage: name, item: index } = input as { stage: string; item?: number }
+        const map = index === undefined ? undefined : run.memory.maps.get(name)
+        const item = map && index !== undefined ? { map, index } : undefined
+        const full = item ? `${name}[${item.map.keys[item.index]}]` : name
+        return new ActorStage(run, self, definitionOf(run, name), full, item, run.input)
+      },
+      restore(run, self, name) {
+        const item = itemOf(run.memory, name)
+        const definition = definitionOf(run, item ? name.slice(0, name.indexOf('[')) : name)
+        return new ActorStage(run, self, definition, name, item, run.input)
+      },
+    }),
+    ownStage: definition =>
+      logicOf({
+        begin(run, self, input) {
+          const times = run.memory.occurrences.get(self.id) ?? 0
+          const name = times === 0 ? self.id : `${self.id}#${times + 1}`
+          return new ActorStage(run, self, { ...definition, name }, name, undefined, input)
+        },
+        restore: (run, self, name) =>
+          new ActorStage(run, self, { ...definition, name }, name, undefined, run.memory.stageInputs.get(name)),
+      }),
+  }
+}
+
+const definitionOf = (run: LiveRun, name: string): StageDefinition => run.definition.stages.get(name) as StageDefinition
+
+/** What the journal says of a stage's beginning; the input of one's own machine's stage is needed after a restart. */
+function startedData(run: LiveRun, stage: LiveStage): object {
+  if (stage.item) return { index: stage.item.index }
+  return run.definition.origin === 'machine' && stage.input !== undefined ? { input: stage.input } : {}
+}
+
+/** XState has stopped the actor: its function is stopped too. */
+function stopped(run: LiveRun, self: AnyActorRef): void {
+  const stage = run.stages.get(self)
+  if (!stage || run.detached) return
+  run.stages.delete(self)
+  stage.abandon(run.stopReason(stage.name))
+  run.timers.clear(`delay:${stage.name}`)
+  run.journal('stage.stopped', {}, { stage: stage.name })
+}

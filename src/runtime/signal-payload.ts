@@ -1,0 +1,41 @@
+/** Whether a signal may be given to a run of this workflow, and in what form it is kept. */
+import { ValidationError } from '../errors.ts'
+import { describeIssue, suggestion } from '../options.ts'
+import type { JsonText } from '../store/store.ts'
+import type { WorkflowDefinition } from '../workflow/definition.ts'
+import { encodeJson } from '../workflow/results.ts'
+import { checkName } from './names.ts'
+
+/** @throws ValidationError when the workflow has no such signal, or the payload is not of its form */
+export function acceptedPayload(definition: WorkflowDefinition, name: string, payload: unknown): JsonText {
+  const where = `signal '${name}' of workflow '${definition.name}'`
+  checkName(name, where)
+  if (name.startsWith('xstate.')) {
+    throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
+  }
+  const schema = definition.signals[name]
+  if (!schema) {
+    refuseUnknown(definition, name, where)
+    return encodeJson(payload ?? {}, where) as JsonText
+  }
+  const parsed = schema.safeParse(payload)
+  if (parsed.success) return encodeJson(parsed.data, where) ?? 'null'
+  const issue = parsed.error.issues[0]
+  throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
+    signal: name,
+    path: issue?.path.map(String).join('.') ?? '',
+  })
+}
+
+/** A machine of one's own takes its own events as signals, by exact name or by a wildcard of its own. */
+function refuseUnknown(definition: WorkflowDefinition, name: string, where: string): void {
+  const known =
+    definition.origin === 'machine'
+      ? (definition.machine.events as string[]).filter(event => !event.startsWith('xstate.'))
+      : Object.keys(definition.signals)
+  if (known.includes(name)) return
+  if (known.some(event => event === '*' || (event.endsWith('.*') && name.startsWith(event.slice(0, -1))))) return
+  throw new ValidationError(`${where}: there is no such signal${suggestion(name, known) || '; it declares none'}`, {
+    signal: name,
+  })
+}
