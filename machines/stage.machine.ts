@@ -4,7 +4,7 @@
  * optional, and what the profile says for the end. It starts nothing itself: the named actions without effect are
  * requests that the runtime carries out, and time and chance arrive in the events.
  */
-import { and, assign, not, setup } from 'xstate'
+import { assign, setup } from 'xstate'
 import { z } from 'zod'
 
 const failureSchema = z.object({
@@ -121,6 +121,13 @@ const recentRestarts = (times: readonly number[], now: number, periodMs: number)
 const failedAt = (event: StageMachineEvent): number => ('at' in event ? event.at : 0)
 const delayOf = (event: StageMachineEvent): number => ('delayMs' in event ? event.delayMs : 0)
 
+const restartsLeft = (context: StageMachineContext, event: StageMachineEvent): boolean =>
+  context.policy.restart === 'transient' &&
+  context.failure !== null &&
+  !permanentTypes.includes(context.failure.type) &&
+  !permanentKinds.includes(context.failure.kind ?? '') &&
+  recentRestarts(context.restartTimes, failedAt(event), context.policy.periodMs).length < context.policy.intensity
+
 export const stageMachine = setup({
   types: {} as {
     context: StageMachineContext
@@ -141,13 +148,9 @@ export const stageMachine = setup({
       context.policy.retryOn.includes(context.failure.kind) &&
       context.retries < context.policy.maxRetries,
     remedyLeft: ({ context }) => context.remediesTried < context.policy.remedies.length,
-    restartsLeft: ({ context, event }) =>
-      context.policy.restart === 'transient' &&
-      context.failure !== null &&
-      !permanentTypes.includes(context.failure.type) &&
-      !permanentKinds.includes(context.failure.kind ?? '') &&
-      recentRestarts(context.restartTimes, failedAt(event), context.policy.periodMs).length < context.policy.intensity,
-    restartBudgetLeft: ({ event }) => !('restartBudgetLeft' in event) || event.restartBudgetLeft,
+    restartsLeft: ({ context, event }) => restartsLeft(context, event),
+    restartBudgetSpent: ({ context, event }) =>
+      restartsLeft(context, event) && 'restartBudgetLeft' in event && !event.restartBudgetLeft,
     fallbackGiven: ({ context }) => context.policy.fallback,
     optionalStage: ({ context }) => context.policy.optional,
     quarantineWanted: ({ context }) => context.policy.onExhausted === 'quarantine',
@@ -260,7 +263,7 @@ export const stageMachine = setup({
           actions: [{ type: 'explainDecision', params: { rule: 'remedy' } }],
         },
         {
-          guard: and(['restartsLeft', not('restartBudgetLeft')]),
+          guard: 'restartBudgetSpent',
           target: 'outOfBudget',
           description: 'It would be restarted, and the budget of the run does not allow it.',
         },

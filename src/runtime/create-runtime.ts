@@ -7,7 +7,6 @@ import { hostname } from 'node:os'
 import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
 import { builtInChecks } from '../health/checks.ts'
 import { createHealthMonitors } from '../health/monitors.ts'
-import { resolveProfile } from '../resilience/profiles.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { toMs } from '../time/duration.ts'
@@ -27,6 +26,7 @@ import { createRegistry } from './registry.ts'
 import { createRunHandle } from './run-handle.ts'
 import { Runs } from './runs.ts'
 import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
+import { createStageRules } from './stage-rules.ts'
 import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 import { runNode, supervisorNode } from './tree.ts'
@@ -97,8 +97,7 @@ class HoldfastRuntime implements Runtime {
       metrics,
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
-      profileOf: (run, stage) =>
-        resolveProfile({ stage, start: run.options.profile, workflow: run.definition }, profiles),
+      rulesOf: createStageRules(profiles),
       supervise: run => this.#supervise(run, binding),
       preflight: async (cwd, signal) => {
         const found = await monitors.preflight(cwd, signal, id => this.#supervisor.supervisor('monitors').child(id))

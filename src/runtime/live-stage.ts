@@ -61,8 +61,9 @@ export class ActorStage implements LiveStage {
     this.name = name
     this.item = item
     this.input = input
-    this.profile = run.services.profileOf(run, definition)
-    this.policy = policyOf(definition, this.profile)
+    const rules = run.services.rulesOf(run.definition, definition, run.options.profile)
+    this.profile = rules.profile
+    this.policy = rules.policy
   }
 
   get timeoutMs(): number {
@@ -369,21 +370,6 @@ export class ActorStage implements LiveStage {
 
 function execute(attempt: Attempt): unknown {
   return attempt.stage.definition.run(createStageContext(attempt))
-}
-
-function policyOf(definition: StageDefinition, profile: ResolvedProfile): StagePolicy {
-  return {
-    maxRetries: profile.retry.max,
-    retryOn: [...profile.retry.on],
-    remedies: [...definition.remedies],
-    restart: definition.restart,
-    intensity: profile.restart.intensity,
-    periodMs: profile.restart.periodMs,
-    onExhausted: profile.restart.onExhausted,
-    fallback: definition.fallback !== undefined,
-    optional: definition.optional,
-    preflight: definition.preflight,
-  }
 }
 
 function fellBackData(result: JsonText | undefined, error: EncodedError | undefined): JsonText {

@@ -19,6 +19,7 @@ import type { PendingWrite } from './pending-write.ts'
 import type { Places } from './places.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 import type { OpenMap, RunMemory } from './run-memory.ts'
+import type { RulesOf } from './stage-rules.ts'
 import type { TimerPurpose } from './timer-purpose.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
@@ -239,7 +240,7 @@ export interface RunServices {
   readonly attempts: Places
   /** What a stage may know of the system around it. */
   systemState(): object
-  profileOf(run: LiveRun, stage: StageDefinition): ResolvedProfile
+  readonly rulesOf: RulesOf
   /** Starts the run's root actor under the supervisor of the runs. */
   supervise(run: SupervisedRun): void
   /** Examines the ground by the health monitors. */

@@ -20,6 +20,7 @@ interface Plan {
 
 export class RestartPacer {
   readonly #clock: Clock
+  /** Restarts that may still run in this turn; it is 0 whenever the backlog is not empty. */
   #allowance = restartsInOneTurn
   #nextTurn: TimerHandle | undefined
   #backlog: Plan[] = []
@@ -48,25 +49,24 @@ export class RestartPacer {
   }
 
   #due(plan: Plan): void {
-    if (this.#allowance > 0 && this.#backlog.length === 0) this.#run(plan)
+    if (this.#allowance > 0) this.#run(plan)
     else this.#backlog.push(plan)
   }
 
   #run(plan: Plan): void {
     this.#allowance--
-    this.#armNextTurn()
+    this.#nextTurn ??= this.#clock.setTimeout(() => this.#beginTurn(), 0)
     plan.run()
   }
 
   #beginTurn(): void {
     this.#nextTurn = undefined
     this.#allowance = restartsInOneTurn
-    const due = this.#backlog.splice(0, restartsInOneTurn)
-    if (this.#backlog.length > 0) this.#armNextTurn()
-    for (const plan of due) if (!plan.cancelled) this.#run(plan)
-  }
-
-  #armNextTurn(): void {
-    this.#nextTurn ??= this.#clock.setTimeout(() => this.#beginTurn(), 0)
+    let next = 0
+    while (this.#allowance > 0 && next < this.#backlog.length) {
+      const plan = this.#backlog[next++] as Plan
+      if (!plan.cancelled) this.#run(plan)
+    }
+    this.#backlog.splice(0, next)
   }
 }

@@ -266,9 +266,7 @@ export class Supervision {
     const id = `${child.spec.id}#${child.incarnation + 1}`
     const options = { id, input: child.spec.input, clock: this.tree.actorClock }
     try {
-      const actor: Incarnation = new Incarnation(logic, options, exit => {
-        if (child.actor === actor) this.#onExit(child, exit)
-      })
+      const actor = new Incarnation(logic, options, exit => this.#onExit(child, exit))
       const outcome = actor.start()
       if (outcome.kind === 'failed') return outcome
       child.actor = actor

@@ -133,6 +133,60 @@ describe('nested supervisors', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('are killed also while they wait for a child of theirs, and leave no timer', async () => {
+    const { sup, clock, lines } = await started({
+      children: [{ id: 'inner', shutdown: 1000, logic: { children: [{ id: 's', logic: stubborn, shutdown: '1h' }] } }],
+    })
+    const refused = sup
+      .supervisor('inner')
+      .terminateChild('s')
+      .catch(error => error.code)
+    const stopping = sup.stop()
+    await clock.advance(1000)
+    await stopping
+    expect(await refused).toBe('supervisor_stopped')
+    expect(lines()).toContain('-inner/s1 killed')
+    expect(clock.pending).toBe(0)
+  })
+
+  it('are killed also while a supervisor below them is still starting', async () => {
+    let isBroken = false
+    const deep = {
+      intensity: 0,
+      children: [
+        { id: 's', logic: stubborn, shutdown: '1h' },
+        { id: 'x', logic: () => (isBroken ? stillborn : worker) },
+      ],
+    }
+    const { sup, clock, lines, forget } = await started({
+      children: [{ id: 'inner', shutdown: 1000, logic: { children: [{ id: 'deep', logic: deep }] } }],
+    })
+    isBroken = true
+    await Promise.all([sup.supervisor('inner/deep').stop(), clock.advance('1h')])
+    forget()
+    void sup
+      .supervisor('inner')
+      .restartChild('deep')
+      .catch(() => {})
+    const stopping = sup.stop()
+    await clock.advance(1000)
+    await stopping
+    expect(lines()).toContain('-inner/deep/s2 killed')
+    expect(clock.pending).toBe(0)
+  })
+
+  it('have the mail of those below them made dead letters when their restart does not come', async () => {
+    const { sup, lines } = await started({
+      backoff: { kind: 'fixed', base: 1000 },
+      children: [{ ...inner, logic: { ...inner.logic, intensity: 0 } }],
+    })
+    fail(sup, 'inner/x')
+    sup.child('inner/y').send({ type: 'NOTE', what: 1 })
+    expect(sup.mailCounts().stashed).toBe(1)
+    await sup.terminateChild('inner')
+    expect(lines().at(-1)).toBe('dead inner/y NOTE stopped')
+  })
+
   it('may be returned by a function for logic', async () => {
     const { sup } = await started({ children: [{ id: 'inner', logic: () => ({ children: [leaf] }) as never }] })
     expect(sup.child('inner/x').incarnation).toBe(1)

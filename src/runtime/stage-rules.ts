@@ -1,0 +1,53 @@
+/**
+ * The profile of a stage and what follows from it for the stage's machine: the same for every run that was started with
+ * the same profile, so it is worked out once.
+ */
+import type { StagePolicy } from '../../machines/stage.machine.ts'
+import { type KnownProfiles, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
+import type { StageDefinition, WorkflowDefinition } from '../workflow/definition.ts'
+
+export interface StageRules {
+  readonly profile: ResolvedProfile
+  readonly policy: StagePolicy
+}
+
+export type RulesOf = (
+  workflow: WorkflowDefinition,
+  stage: StageDefinition,
+  startProfile: string | object | undefined,
+) => StageRules
+
+export function createStageRules(known: KnownProfiles): RulesOf {
+  /** By stage, for runs that were started without a profile, or with one by name. */
+  const byName = new WeakMap<StageDefinition, Map<string, StageRules>>()
+
+  return (workflow, stage, startProfile) => {
+    const name = startProfile ?? ''
+    if (typeof name !== 'string') return rulesOf(stage, resolveProfile({ stage, start: name, workflow }, known))
+    const rules = byName.get(stage) ?? new Map<string, StageRules>()
+    byName.set(stage, rules)
+    const found = rules.get(name)
+    if (found) return found
+    const made = rulesOf(stage, resolveProfile({ stage, start: startProfile, workflow }, known))
+    rules.set(name, made)
+    return made
+  }
+}
+
+function rulesOf(stage: StageDefinition, profile: ResolvedProfile): StageRules {
+  return {
+    profile,
+    policy: {
+      maxRetries: profile.retry.max,
+      retryOn: [...profile.retry.on],
+      remedies: [...stage.remedies],
+      restart: stage.restart,
+      intensity: profile.restart.intensity,
+      periodMs: profile.restart.periodMs,
+      onExhausted: profile.restart.onExhausted,
+      fallback: stage.fallback !== undefined,
+      optional: stage.optional,
+      preflight: stage.preflight,
+    },
+  }
+}
