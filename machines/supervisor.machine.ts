@@ -63,8 +63,8 @@ export const supervisorContextSchema = z.object({
   periodMs: z.number(),
   autoShutdown: z.enum(['never', 'any-significant', 'all-significant']),
   backoff: supervisorBackoffSchema.nullable(),
-  /** When the restarts of the period were decided, in `elapsedMs`; never more than the intensity and one. */
-  restartTimes: z.array(z.number()),
+  /** When the restarts of the period were decided, in `elapsedMs`, and how many at once: at most intensity + 1 in all. */
+  window: z.array(z.object({ at: z.number(), restarts: z.number() })),
   /** Time that has passed as far as the facts tell; a clock that steps back adds nothing and takes nothing. */
   elapsedMs: z.number(),
   lastSeenAt: z.number().nullable(),
@@ -128,13 +128,27 @@ const elapsedAt = (context: SupervisorMachineContext, at: number): number =>
   context.elapsedMs + (context.lastSeenAt === null ? 0 : Math.max(0, at - context.lastSeenAt))
 
 /** The restarts that still count with one more now; one whose age is exactly the period counts. */
-function windowWithOneMore(context: SupervisorMachineContext, at: number): number[] {
+function windowWithOneMore(context: SupervisorMachineContext, at: number): SupervisorMachineContext['window'] {
   const now = elapsedAt(context, at)
-  return [...context.restartTimes.filter(time => now - time <= context.periodMs), now]
+  const window = context.window.filter(entry => now - entry.at <= context.periodMs)
+  const last = window.at(-1)
+  if (last?.at === now) window[window.length - 1] = { at: now, restarts: last.restarts + 1 }
+  else window.push({ at: now, restarts: 1 })
+  return window
 }
 
-function countersOf(context: SupervisorMachineContext, restarts: number): RestartCounters {
-  return { restarts, intensity: context.intensity, periodMs: context.periodMs }
+function restartsWithOneMore(context: SupervisorMachineContext, at: number): number {
+  const now = elapsedAt(context, at)
+  let restarts = 1
+  for (const entry of context.window) if (now - entry.at <= context.periodMs) restarts += entry.restarts
+  return restarts
+}
+
+/** The counters after the event was counted, or without it where it asks for no restart. */
+function countersOf({ window, intensity, periodMs }: SupervisorMachineContext): RestartCounters {
+  let restarts = 0
+  for (const entry of window) restarts += entry.restarts
+  return { restarts, intensity, periodMs }
 }
 
 function restartWanted({ event }: Facts): boolean {
@@ -143,7 +157,7 @@ function restartWanted({ event }: Facts): boolean {
 }
 
 function unitsLeft({ context, event }: Facts): boolean {
-  return isFailure(event) && windowWithOneMore(context, event.at).length <= context.intensity
+  return isFailure(event) && restartsWithOneMore(context, event.at) <= context.intensity
 }
 
 function restartDecision({ context, event }: Facts): SupervisorDecision | null {
@@ -162,7 +176,7 @@ function restartDecision({ context, event }: Facts): SupervisorDecision | null {
         : event.restart === 'permanent'
           ? 'permanent'
           : 'transient-abnormal',
-    counters: countersOf(context, context.restartTimes.length),
+    counters: countersOf(context),
     scope: strategies[context.strategy],
     delayMs: context.backoff === null ? 0 : backoffDelayMs(context.backoff, failures, event.unit, previousDelayMs),
     failures: failures + 1,
@@ -189,7 +203,7 @@ export const supervisorMachine = setup({
     countRestart: assign(({ context, event }) =>
       isFailure(event)
         ? {
-            restartTimes: windowWithOneMore(context, event.at),
+            window: windowWithOneMore(context, event.at),
             elapsedMs: elapsedAt(context, event.at),
             lastSeenAt: event.at,
             totalRestarts: context.totalRestarts + (unitsLeft({ context, event }) ? 1 : 0),
@@ -205,7 +219,7 @@ export const supervisorMachine = setup({
               kind: 'escalate',
               id: event.id,
               rule: 'intensity',
-              counters: countersOf(context, context.restartTimes.length),
+              counters: countersOf(context),
             }
           : null,
     }),
@@ -217,7 +231,7 @@ export const supervisorMachine = setup({
               kind: 'auto-shutdown',
               id: event.id,
               rule: context.autoShutdown,
-              counters: countersOf(context, context.restartTimes.length),
+              counters: countersOf(context),
             }
           : null,
     }),
@@ -228,7 +242,7 @@ export const supervisorMachine = setup({
               kind: 'leave',
               id: event.id,
               rule: event.restart === 'temporary' ? 'temporary' : 'transient-normal',
-              counters: countersOf(context, context.restartTimes.length),
+              counters: countersOf(context),
             }
           : null,
     }),
@@ -244,7 +258,7 @@ export const supervisorMachine = setup({
     periodMs: input.periodMs,
     autoShutdown: input.autoShutdown,
     backoff: input.backoff,
-    restartTimes: [],
+    window: [],
     elapsedMs: 0,
     lastSeenAt: null,
     totalRestarts: 0,

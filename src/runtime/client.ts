@@ -136,11 +136,12 @@ export function createClient(options: { readonly store?: string | Store | undefi
     async tree() {
       const rows = await store.load(await store.unfinished(), [])
       const runs = rows.map(({ run }) => treeOfSnapshot(run))
+      const status = (await store.owner()) ? 'running' : 'stopped'
       return {
         id: 'root',
         type: 'supervisor',
-        status: (await store.owner()) ? 'running' : 'stopped',
-        children: [{ id: 'runs', type: 'supervisor', status: 'running', children: runs }],
+        status,
+        children: [{ id: 'runs', type: 'supervisor', status, children: runs }],
       }
     },
     owner: () => store.owner(),

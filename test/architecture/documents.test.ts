@@ -26,3 +26,10 @@ describe.each(documents)('%s', file => {
     expect(missing).toEqual([])
   })
 })
+
+describe('the workflow in README.md', () => {
+  it('is examples/digest.ts, which a test runs', () => {
+    const example = readSource('examples/digest.ts')
+    expect(readSource('README.md')).toContain(`\n${example.slice(example.indexOf('import {'))}`)
+  })
+})

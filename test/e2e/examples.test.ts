@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -36,6 +36,17 @@ describe('the examples', () => {
     const { status, stderr } = run('run', example('hello.ts'), '--input', '{"nam":"kelp"}')
     expect(stderr).toContain('name')
     expect(status).toBe(2)
+  })
+
+  it('summarise a directory without a model', () => {
+    const { status, stdout } = run('run', example('digest.ts'), '--path', join(projectRoot, 'docs/adr'), '--json')
+    const result = JSON.parse(stdout) as { success: boolean; output: { files: number; summary: string } }
+    expect(result).toMatchObject({
+      success: true,
+      output: { files: readdirSync(join(projectRoot, 'docs/adr')).length },
+    })
+    expect(result.output.summary.length).toBeGreaterThan(100)
+    expect(status).toBe(0)
   })
 
   it('ship every order once, although the process is killed in the middle', async () => {
