@@ -1,4 +1,8 @@
-/** Where in a workflow file something was thrown, read from the stack or from what the translator said. */
+/**
+ * Where in a workflow file something was thrown, read from the stack, from what the translator said, or, for a syntax
+ * error in JavaScript, which carries no place, from a check of the file by Node.
+ */
+import { spawnSync } from 'node:child_process'
 import { relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
@@ -19,7 +23,7 @@ export function placeOf(thrown: unknown, file: string): Place {
     return { said: `syntax error: ${said}`, ...placed(file, Number(line), Number(column) + 1) }
   }
   const said = message === '' ? name : name === 'Error' || name === '' ? message : `${name}: ${message}`
-  const position = positionIn(stack, file)
+  const position = positionIn(stack, file) ?? (name === 'SyntaxError' ? checkedPosition(file) : undefined)
   return position
     ? { said: said.split('\n')[0] as string, ...placed(file, ...position) }
     : { said: said.split('\n')[0] as string }
@@ -43,6 +47,11 @@ function positionIn(stack: string, file: string): [number, number | undefined] |
     if (found) return [Number(found[1]), found[2] === undefined ? undefined : Number(found[2])]
   }
   return undefined
+}
+
+function checkedPosition(file: string): [number, number | undefined] | undefined {
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', env: {}, timeout: 10_000 })
+  return positionIn(stderr ?? '', file)
 }
 
 function placed(file: string, line: number, column: number | undefined): Omit<Place, 'said'> {

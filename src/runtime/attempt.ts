@@ -21,8 +21,8 @@ export class FunctionAttempt implements Attempt {
   /** By ledger key. */
   readonly #awaited = new Map<string, Awaited>()
   over = false
-  /** It has taken one of the places for running attempts. */
-  entered = false
+  /** It has one of the places for running attempts; while it waits, another may have it. */
+  #hasPlace = false
 
   #controller: AbortController | undefined
   #reason: unknown
@@ -64,8 +64,9 @@ export class FunctionAttempt implements Attempt {
     return (this.waiting ? this.stage.run.services.clock.now() : this.#resumedAt) + this.#remainingMs
   }
 
-  /** Starts the clock and the function. */
+  /** Starts the clock and the function; it has been given a place. */
   begin(execute: (attempt: Attempt) => unknown): void {
+    this.#hasPlace = true
     this.#startClock()
     let returned: unknown
     try {
@@ -138,6 +139,7 @@ export class FunctionAttempt implements Attempt {
     this.over = true
     this.#reason = reason
     this.#stopClock()
+    this.#givePlace()
     this.stage.run.waits.forget(this.stage)
     this.#controller?.abort(reason)
     for (const { reject } of this.#awaited.values()) reject(reason)
@@ -150,6 +152,7 @@ export class FunctionAttempt implements Attempt {
   finish(): void {
     this.over = true
     this.#stopClock()
+    this.#givePlace()
     if (this.#awaited.size > 0) this.stage.run.waits.forget(this.stage)
   }
 
@@ -173,9 +176,26 @@ export class FunctionAttempt implements Attempt {
     const was = this.waiting
     change()
     if (this.waiting === was) return
-    if (was) this.#startClock()
-    else this.#stopClock()
+    if (was) this.#work()
+    else this.#rest()
     this.stage.run.dispatch(() => this.stage.ref.send({ type: was ? 'WAIT_ENDED' : 'WAIT_BEGUN' }))
+  }
+
+  #work(): void {
+    this.stage.run.services.attempts.takeBack()
+    this.#hasPlace = true
+    this.#startClock()
+  }
+
+  #rest(): void {
+    this.#stopClock()
+    this.#givePlace()
+  }
+
+  #givePlace(): void {
+    if (!this.#hasPlace) return
+    this.#hasPlace = false
+    this.stage.run.services.attempts.release()
   }
 
   #startClock(): void {

@@ -6,6 +6,7 @@
 import { hostname } from 'node:os'
 import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
 import { builtInChecks } from '../health/checks.ts'
+import { createDegradation } from '../health/degradation.ts'
 import { createHealthMonitors } from '../health/monitors.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
@@ -17,6 +18,7 @@ import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
 import { createJournalFeed } from './journal-feed.ts'
+import { createKeepAlive } from './keep-alive.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
@@ -40,14 +42,15 @@ import { waitsOf } from './waiting.ts'
 export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime> {
   const options = resolveRuntimeOptions(given)
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
-  const runtime = new HoldfastRuntime(options, epoch)
+  let runtime: HoldfastRuntime | undefined
   try {
+    runtime = new HoldfastRuntime(options, epoch)
     await runtime.begin()
+    return runtime
   } catch (error) {
-    await runtime.close()
+    await (runtime ?? options.store).close()
     throw error
   }
-  return runtime
 }
 
 class HoldfastRuntime implements Runtime {
@@ -86,6 +89,7 @@ class HoldfastRuntime implements Runtime {
       withDegradation: !options.minimal,
       onEvent: () => {},
     })
+    const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
     const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
     this.#services = {
       clock,
@@ -104,8 +108,8 @@ class HoldfastRuntime implements Runtime {
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
       },
       generate: createModelCalls(options.providers, circuits),
-      degraded: (part, run) => this.#degraded(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
-      systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: this.#degradation() }),
+      degraded: (part, run) => degradation.report(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
+      systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: degradation.level() }),
       waitsOf,
       announce: (run, rows) => {
         this.#feed.announce(run.id, rows)
@@ -132,6 +136,7 @@ class HoldfastRuntime implements Runtime {
       services: this.#services,
       ids: options.ids,
       places: options.runPlaces,
+      keepAlive: createKeepAlive(),
     })
     this.#feed = createJournalFeed(store, error =>
       log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
@@ -274,20 +279,6 @@ class HoldfastRuntime implements Runtime {
     }
   }
 
-  #degraded(component: string, reason: string): void {
-    if (this.#options.minimal) return
-    this.#supervisor
-      .supervisor('monitors')
-      .child('degradation')
-      .send({ type: 'DEGRADED', component, reason, level: 'degraded', at: this.#options.clock.now() })
-  }
-
-  #degradation(): unknown {
-    return this.#options.minimal
-      ? 'unknown'
-      : (this.#supervisor.supervisor('monitors').child('degradation').getSnapshot() as { value: unknown }).value
-  }
-
   /** A service failed: its actor ends, the failure escalates to the root, and the runtime lets go of everything. */
   #serviceFailed(name: string, error: unknown): void {
     this.#options.log.error(
@@ -296,5 +287,8 @@ class HoldfastRuntime implements Runtime {
     )
     this.#supervisor.supervisor('services').child(name).send({ type: 'FAILED', error })
     this.#closing ??= this.#close(0, error)
+    this.#closing.catch(failure =>
+      this.#options.log.error({ error: encodeError(failure) }, 'the runtime could not be closed in order'),
+    )
   }
 }

@@ -322,6 +322,13 @@ export class ActorRun implements SupervisedRun, Committable {
   pause(reason: string | null): void {
     this.dispatch(() => {
       if (this.status === 'paused') return
+      if (!this.root) {
+        throw new HoldfastError(
+          'run_not_open',
+          `run ${this.id} waits for its place and has not begun, so it cannot be paused`,
+          { runId: this.id },
+        )
+      }
       this.journal('run.paused', { reason })
       this.send({ type: 'PAUSE', reason })
     })

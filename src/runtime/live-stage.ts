@@ -92,7 +92,6 @@ export class ActorStage implements LiveStage {
     run.afterCommit(() => {
       run.services.attempts.acquire(() => {
         if (attempt.over || run.detached) return run.services.attempts.release()
-        attempt.entered = true
         attempt.begin(execute)
       })
     })
@@ -234,7 +233,6 @@ export class ActorStage implements LiveStage {
     run.dispatch(() => {
       if (abort === undefined) attempt.finish()
       else attempt.end(abort)
-      run.services.attempts.release()
       this.attempt = undefined
       if (!('thrown' in outcome)) {
         try {
@@ -308,7 +306,6 @@ export class ActorStage implements LiveStage {
     this.attempt = undefined
     if (!attempt || attempt.over) return
     attempt.end(reason)
-    if (attempt.entered) this.run.services.attempts.release()
   }
 
   #startWork(): { signal: AbortSignal } {

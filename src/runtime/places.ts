@@ -5,6 +5,8 @@ export interface Places {
   /** Calls back when a place is free. */
   acquire(enter: () => void): void
   release(): void
+  /** Takes a place though none may be free: who had lent his while he waited goes on. */
+  takeBack(): void
   /** Gives no more places; who asks waits for ever. */
   shut(): void
   /** Resolves when no place is taken any more, or the time has passed. */
@@ -40,6 +42,9 @@ export function createPlaces(limit: number): Places {
       }
       taken++
       next()
+    },
+    takeBack() {
+      taken++
     },
     shut() {
       open = false

@@ -9,6 +9,7 @@ import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
+import type { KeepAlive } from './keep-alive.ts'
 import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
@@ -23,6 +24,8 @@ export interface RunsOptions {
   readonly registry: Registry
   readonly services: RunServices
   readonly ids: Ids
+  /** Held while a run is in memory. */
+  readonly keepAlive: KeepAlive
   /** Runs that may work at once. */
   readonly places: number
 }
@@ -170,6 +173,7 @@ export class Runs {
   ended(runId: string): void {
     const run = this.#live.get(runId)
     this.#live.delete(runId)
+    this.#options.keepAlive.set(this.#live.size > 0)
     for (const { resolve } of this.#waiters.get(runId) ?? []) resolve(run?.result as RunResult)
     this.#waiters.delete(runId)
     this.admit()
@@ -188,6 +192,7 @@ export class Runs {
     this.#closedBy ??= reason
     for (const run of this.#live.values()) run.detach(reason)
     this.#live.clear()
+    this.#options.keepAlive.set(false)
     this.#queue.length = 0
     for (const waiters of this.#waiters.values()) for (const { reject } of waiters) reject(reason)
     this.#waiters.clear()
@@ -199,7 +204,7 @@ export class Runs {
   }
 
   async #begin(run: ActorRun): Promise<void> {
-    this.#live.set(run.id, run)
+    this.#hold(run)
     const launch = this.#hasPlace()
     run.create(launch)
     if (!launch) this.#enqueue(run)
@@ -210,13 +215,18 @@ export class Runs {
     const { registry, services, epoch } = this.#options
     const definition = registry.definitionFor(stored.run)
     const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
-    this.#live.set(run.id, run)
+    this.#hold(run)
     if (stored.run.status === 'pending') {
       run.timers.rearm()
       if (this.#hasPlace()) run.launch()
       else this.#enqueue(run)
     } else run.revive(epoch)
     return run
+  }
+
+  #hold(run: ActorRun): void {
+    this.#live.set(run.id, run)
+    this.#options.keepAlive.set(true)
   }
 
   #enqueue(run: ActorRun): void {
