@@ -47,22 +47,22 @@ export const degradationMachine = setup({
   },
   actions: {
     addEntry: assign({
-      current: ({ context, event }) =>
-        event.type === 'DEGRADED' && context.current.length < currentKept
-          ? [
-              ...without(context.current, event.component),
-              { component: event.component, reason: event.reason, level: event.level, since: event.at },
-            ]
-          : context.current,
+      current: ({ context, event }) => {
+        const others = without(context.current, event.component)
+        if (event.type !== 'DEGRADED' || others.length >= currentKept) return context.current
+        const { component, reason, level, at } = event
+        return [...others, { component, reason, level, since: at }]
+      },
     }),
     removeEntry: assign({
       current: ({ context, event }) => without(context.current, event.component),
-      recovered: ({ context, event }) => [
-        ...context.recovered.slice(1 - historyKept),
-        ...context.current
-          .filter(entry => entry.component === event.component)
-          .map(entry => ({ ...entry, until: event.at })),
-      ],
+      recovered: ({ context, event }) =>
+        [
+          ...context.recovered,
+          ...context.current
+            .filter(entry => entry.component === event.component)
+            .map(entry => ({ ...entry, until: event.at })),
+        ].slice(-historyKept),
     }),
   },
 }).createMachine({

@@ -115,8 +115,9 @@ const permanentKinds: readonly string[] = [
   'wait_timeout',
 ]
 
+/** A clock that steps back gives no restart back: what seems to lie ahead counts as recent. */
 const recentRestarts = (times: readonly number[], now: number, periodMs: number): number[] =>
-  times.filter(time => Math.abs(now - time) <= periodMs)
+  times.filter(time => now - time <= periodMs)
 
 const failedAt = (event: StageMachineEvent): number => ('at' in event ? event.at : 0)
 const delayOf = (event: StageMachineEvent): number => ('delayMs' in event ? event.delayMs : 0)
@@ -210,9 +211,30 @@ export const stageMachine = setup({
       description: 'Whether the stage runs at all was decided when it was created.',
       always: [
         { guard: 'skipped', target: 'skipped', description: '`when` said no.' },
-        { guard: 'refused', target: 'deciding', description: '`when` or `over` threw, or gave what it may not.' },
+        { guard: 'refused', target: 'refusing', description: '`when` threw, or the input is not of its form.' },
         { guard: 'preflightWanted', target: 'preflight' },
-        { target: 'running' },
+        { target: 'running', actions: 'startAttempt' },
+      ],
+    },
+    refusing: {
+      description: 'The function may not run at all: what is left is decided at once.',
+      always: [
+        {
+          guard: 'fallbackGiven',
+          target: 'fallingBack',
+          actions: [{ type: 'explainDecision', params: { rule: 'fallback' } }],
+        },
+        {
+          guard: 'optionalStage',
+          target: 'degraded',
+          actions: [{ type: 'explainDecision', params: { rule: 'degrade' } }],
+        },
+        {
+          guard: 'quarantineWanted',
+          target: 'quarantined',
+          actions: [{ type: 'explainDecision', params: { rule: 'quarantine' } }],
+        },
+        { target: 'failed', actions: [{ type: 'explainDecision', params: { rule: 'fail' } }] },
       ],
     },
     preflight: {
@@ -220,31 +242,29 @@ export const stageMachine = setup({
       tags: ['active'],
       entry: 'runPreflight',
       on: {
-        PREFLIGHT_PASSED: 'running',
+        PREFLIGHT_PASSED: { target: 'running', actions: 'startAttempt' },
         PREFLIGHT_FAILED: { target: 'deciding', actions: 'rememberFailure' },
         RECOVERED: { target: 'preflight', reenter: true, actions: 'countIncarnation' },
       },
     },
     running: {
-      description: 'The function of the stage is being executed.',
-      initial: 'working',
-      entry: 'startAttempt',
+      description: 'The function of the stage works, so its time counts.',
+      tags: ['active'],
       on: {
         ATTEMPT_SUCCEEDED: 'succeeded',
         ATTEMPT_FAILED: { target: 'deciding', actions: 'rememberFailure' },
-        RECOVERED: { target: 'running', reenter: true, actions: 'countIncarnation' },
+        WAIT_BEGUN: 'waiting',
+        RECOVERED: { actions: ['countIncarnation', 'startAttempt'] },
       },
-      states: {
-        working: {
-          description: 'The function works, so its time counts.',
-          tags: ['active'],
-          on: { WAIT_BEGUN: 'waiting' },
-        },
-        waiting: {
-          description: 'All that the function does is wait for a timer, a signal or a child run.',
-          tags: ['waiting'],
-          on: { WAIT_ENDED: 'working' },
-        },
+    },
+    waiting: {
+      description: 'All that the function does is wait for a timer, a signal or a child run.',
+      tags: ['waiting'],
+      on: {
+        ATTEMPT_SUCCEEDED: 'succeeded',
+        ATTEMPT_FAILED: { target: 'deciding', actions: 'rememberFailure' },
+        WAIT_ENDED: 'running',
+        RECOVERED: { target: 'running', actions: ['countIncarnation', 'startAttempt'] },
       },
     },
     deciding: {
@@ -296,21 +316,34 @@ export const stageMachine = setup({
       tags: ['delayed'],
       entry: 'setDelay',
       exit: 'clearDelay',
-      on: { DELAY_PASSED: 'running' },
+      on: {
+        DELAY_PASSED: [
+          { guard: 'preflightWanted', target: 'preflight', description: 'The ground is examined before each attempt.' },
+          { target: 'running', actions: 'startAttempt' },
+        ],
+      },
     },
     restarting: {
       description: 'A new incarnation is due at `dueAt`; the time is kept in the store.',
       tags: ['delayed'],
       entry: 'setDelay',
       exit: 'clearDelay',
-      on: { DELAY_PASSED: 'running' },
+      on: {
+        DELAY_PASSED: [
+          { guard: 'preflightWanted', target: 'preflight', description: 'The ground is examined before each attempt.' },
+          { target: 'running', actions: 'startAttempt' },
+        ],
+      },
     },
     remedying: {
       description: 'A named recovery action is being applied; each is tried once.',
       tags: ['active'],
       entry: 'applyRemedy',
       on: {
-        REMEDY_APPLIED: { target: 'running', actions: ['countRemedy', 'countAttempt'] },
+        REMEDY_APPLIED: [
+          { guard: 'preflightWanted', target: 'preflight', actions: ['countRemedy', 'countAttempt'] },
+          { target: 'running', actions: ['countRemedy', 'countAttempt', 'startAttempt'] },
+        ],
         REMEDY_FAILED: { target: 'deciding', actions: 'countRemedy' },
         RECOVERED: { target: 'remedying', reenter: true },
       },

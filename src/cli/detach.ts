@@ -5,8 +5,9 @@
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { createClient, StoreError, systemClock } from '../index.ts'
+import { type RunStatus, StoreError, systemClock } from '../index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { describeError, type PrintedError, putError } from './print-error.ts'
 import type { Session } from './session.ts'
 
 export interface DetachedStart {
@@ -23,8 +24,6 @@ export interface DetachedStart {
   }
 }
 
-const lookEveryMs = 50
-
 export async function startDetached(session: Session, start: DetachedStart): Promise<ExitCode> {
   const log = openLog(session)
   const child = spawn(
@@ -37,13 +36,17 @@ export async function startDetached(session: Session, start: DetachedStart): Pro
   )
   closeSync(log.file)
   let said = ''
-  child.stdout?.setEncoding('utf8').on('data', text => {
-    said += text
+  const started = new Promise<RunStatus>(resolve => {
+    child.stdout?.setEncoding('utf8').on('data', text => {
+      said += text
+      const status = announcedStatus(said)
+      if (status !== undefined) resolve(status)
+    })
   })
   child.stdin?.on('error', () => {})
   child.stdin?.end(JSON.stringify(start.input))
   const exited = new Promise<number>(resolve => child.on('close', code => resolve(code ?? exitCodes.failed)))
-  const status = await Promise.race([durableStart(session, start.id), exited])
+  const status = await Promise.race([started, exited])
   if (typeof status === 'number') return reportExit(session, status, said, log.path)
   child.unref()
   child.stdout?.destroy()
@@ -53,13 +56,14 @@ export async function startDetached(session: Session, start: DetachedStart): Pro
 }
 
 function argumentsOf(session: Session, { name, id, flags }: DetachedStart): string[] {
-  const args = ['run', name, '--input', '-', '--id', id, '--watch', '--json', '--dir', session.directory]
+  const args = ['run', name, '--input', '-', '--id', id, '--watch', '--announce', '--json', '--dir', session.directory]
   if (flags.profile !== undefined) args.push('--profile', flags.profile)
   if (flags.mode !== undefined) args.push('--mode', flags.mode)
   for (const budget of flags.budget ?? []) args.push('--budget', budget)
   for (const tag of flags.tag ?? []) args.push('--tag', tag)
   if (flags.strict) args.push('--strict')
   if (session.debug) args.push('--debug')
+  args.push('--log-level', session.logLevel)
   return args
 }
 
@@ -82,17 +86,13 @@ function openLog(session: Session): { file: number; path: string } {
   }
 }
 
-async function durableStart({ store }: Session, id: string): Promise<string> {
-  const client = createClient({ store })
-  try {
-    for (;;) {
-      const found = (await client.list({ text: id })).items.find(run => run.id === id)
-      if (found) return found.status
-      await new Promise<void>(resolve => systemClock.setTimeout(resolve, lookEveryMs))
-    }
-  } finally {
-    await client.close()
-  }
+/** What the process of a detached run writes to stdout, on one line, when its start is durable. */
+export const announcement = (id: string, status: RunStatus): string => JSON.stringify({ started: { id, status } })
+
+/** The status in an announcement; undefined as long as there is none. */
+function announcedStatus(said: string): RunStatus | undefined {
+  const end = said.indexOf('\n')
+  return end < 0 ? undefined : (parsed(said.slice(0, end)) as { started?: { status: RunStatus } }).started?.status
 }
 
 function sayStarted(session: Session, id: string, pid: number | undefined, log: string): void {
@@ -101,13 +101,13 @@ function sayStarted(session: Session, id: string, pid: number | undefined, log: 
   session.terminal.say(`follow it with: ${session.command(`runs tail ${id}`)}`)
 }
 
-/** The process ended before its start was durable, or so soon that nobody saw it begin. */
+/** The process ended before its start was durable: what it said is said here, with its exit code. */
 function reportExit(session: Session, code: number, said: string, log: string): ExitCode {
-  const { error } = parsed(said) as { error?: { message: string; hint: string } }
-  if (session.json) session.terminal.put(said.trimEnd())
-  else if (error)
-    session.terminal.say(`${session.terminal.paint('red', 'error:')} ${error.message}\nhint: ${error.hint}`)
-  else session.terminal.say(`the process of the run ended with code ${code}; its log is ${log}`)
+  const { error } = parsed(said) as { error?: PrintedError }
+  const silent = new Error(
+    `the process of the run ended with code ${code} before the start was durable; its log is ${log}`,
+  )
+  putError(error ?? describeError(silent), session.terminal, session)
   return code as ExitCode
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { exitCodes } from './exit-codes.ts'
-import { printError } from './print-error.ts'
+import { type ErrorForm, printError } from './print-error.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface Guard {
@@ -14,7 +14,7 @@ export interface Guard {
   release(runId: string): void
 }
 
-export function createGuard(terminal: Terminal, wants: { readonly json: boolean; readonly debug: boolean }): Guard {
+export function createGuard(terminal: Terminal, wants: ErrorForm): Guard {
   const watched = new Map<string, string>()
   process.on('exit', () => {
     for (const [runId, resumeCommand] of watched) {

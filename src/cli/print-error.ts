@@ -48,18 +48,20 @@ export function describeError(error: unknown): PrintedError {
   }
 }
 
-export function printError(
-  error: unknown,
-  terminal: Terminal,
-  wants: { readonly json: boolean; readonly debug: boolean },
-): void {
-  const described = describeError(error)
-  if (wants.json) terminal.put(JSON.stringify({ error: described }, null, 2))
-  else
-    terminal.say(
-      `${terminal.paint('red', 'error:')} ${described.message}\n${terminal.paint('dim', `hint: ${described.hint}`)}`,
-    )
-  if (wants.debug) terminal.say(stackOf(error))
+export interface ErrorForm {
+  readonly json: boolean
+  readonly debug: boolean
+}
+
+export function printError(error: unknown, terminal: Terminal, form: ErrorForm): void {
+  putError(describeError(error), terminal, form)
+  if (form.debug) terminal.say(stackOf(error))
+}
+
+export function putError(described: PrintedError, terminal: Terminal, { json }: ErrorForm): void {
+  const { paint } = terminal
+  if (json) terminal.put(JSON.stringify({ error: described }, null, 2))
+  else terminal.say(`${paint('red', 'error:')} ${described.message}\n${paint('dim', `hint: ${described.hint}`)}`)
 }
 
 function messageOf(thrown: unknown): string {

@@ -26,6 +26,7 @@ export interface Session {
   readonly store: string
   readonly json: boolean
   readonly debug: boolean
+  readonly logLevel: LogLevel
   readonly log: Logger
   readonly terminal: Terminal
   readonly guard: Guard
@@ -44,6 +45,7 @@ export function createSession(flags: GlobalFlags, terminal: Terminal, guard: Gua
     store: join(directory, 'holdfast.db'),
     json: flags.json ?? false,
     debug: flags.debug ?? false,
+    logLevel: level,
     log: createCliLogger(level, terminal),
     terminal,
     guard,

@@ -187,9 +187,8 @@ function agree(model: StageModel, machine: PureMachine): void {
     out_of_budget: 'outOfBudget',
     skipped: 'skipped',
   }
-  const isRunning = model.phase === 'working' || model.phase === 'waiting'
   const expected =
-    model.phase === 'ended' ? ends[model.outcome ?? ''] : isRunning ? { running: model.phase } : model.phase
+    model.phase === 'ended' ? ends[model.outcome ?? ''] : model.phase === 'working' ? 'running' : model.phase
   expect(value).toEqual(expected)
   expect(machine.isDone).toBe(model.phase === 'ended')
   if (machine.isDone) {

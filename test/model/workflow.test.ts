@@ -72,11 +72,11 @@ const asks: Partial<Record<string, string>> = {
   'FLOW_BROKEN→concluding': 'conclude',
 }
 
-const sent = (type: EventType, reason: string | null): { type: string } =>
-  ({
-    FLOW_DONE: { type: 'xstate.done.actor.flow', output: undefined, actorId: 'flow' },
-    FLOW_BROKEN: { type: 'xstate.error.actor.flow', error: new Error('broken'), actorId: 'flow' },
-  })[type as string] ?? { type, reason }
+function sent(type: EventType, reason: string | null): { type: string } {
+  const done = { type: 'xstate.done.actor.flow', output: undefined, actorId: 'flow' }
+  const broken = { type: 'xstate.error.actor.flow', error: new Error('broken'), actorId: 'flow' }
+  return type === 'FLOW_DONE' ? done : type === 'FLOW_BROKEN' ? broken : ({ type, reason } as { type: string })
+}
 
 function agree(model: RunModel, run: PureMachine): void {
   const isOpen = open.includes(model.phase)

@@ -31,24 +31,33 @@ export function addRecover(program: Command, does: Does): void {
 }
 
 async function recover(session: Session, client: Client, flags: RecoverFlags): Promise<ExitCode> {
-  const { workflows, missing } = await workflowsOf(client)
+  const ids = await client.unfinished()
+  if (ids.length === 0) return nothingToDo(session)
+  const { workflows, missing } = await workflowsOf(client, ids)
   return asOwner(session, { workflows }, async runtime => {
     const report = await runtime.recover()
     const skipped = report.skipped.map(({ id, reason }): Skipped => ({ id, reason: missing.get(id) ?? reason }))
-    for (const { id, reason } of skipped) session.terminal.say(`skipped ${id}: ${reason}`)
     for (const id of report.recovered) session.terminal.say(`taken up ${id}`)
-    if (report.recovered.length + skipped.length === 0) session.terminal.say('there are no unfinished runs')
     const end = await follow(session, client, runtime, report.recovered, flags)
     return finish(session, client, { recovered: report.recovered, skipped, end, strict: flags.strict ?? false })
   })
 }
 
+function nothingToDo(session: Session): ExitCode {
+  if (session.json) putRecovery(session, [], [], [], [])
+  session.terminal.say('there are no unfinished runs')
+  return exitCodes.done
+}
+
 /** The workflows of all unfinished runs, and for which runs there is none and why. */
-async function workflowsOf(client: Client): Promise<{ workflows: AnyWorkflow[]; missing: Map<string, string> }> {
+async function workflowsOf(
+  client: Client,
+  ids: readonly string[],
+): Promise<{ workflows: AnyWorkflow[]; missing: Map<string, string> }> {
   const load = createWorkflowLoader()
   const workflows = new Set<AnyWorkflow>()
   const missing = new Map<string, string>()
-  for (const id of await client.unfinished()) {
+  for (const id of ids) {
     try {
       for (const workflow of await workflowsOfRun(await client.get(id), client, load)) workflows.add(workflow)
     } catch (error) {
@@ -85,15 +94,14 @@ interface Recovery {
 async function finish(
   session: Session,
   client: Client,
-  { recovered, skipped, end, strict }: Recovery,
+  { recovered, end, strict, ...recovery }: Recovery,
 ): Promise<ExitCode> {
   const results = [...end.results.values()]
   const unfinished: RunReport[] = []
   for (const id of recovered) if (!end.results.has(id)) unfinished.push(await client.get(id))
-  if (session.json) {
-    const waiting = unfinished.map(({ id, status, waitingFor }) => ({ id, status, waitingFor }))
-    session.terminal.put(JSON.stringify({ recovered, skipped, results, unfinished: waiting }, null, 2))
-  }
+  const skipped = await leftOut(client, recovery.skipped, unfinished)
+  for (const { id, reason } of skipped) session.terminal.say(`skipped ${id}: ${reason}`)
+  if (session.json) putRecovery(session, recovered, skipped, results, unfinished)
   if (end.stoppedBy !== undefined) {
     session.terminal.say(
       `${end.stoppedBy === 'SIGINT' ? 'interrupted' : 'terminated'}; go on with: ${session.command('recover')}`,
@@ -106,6 +114,31 @@ async function finish(
     else sayWaits(session, report)
   }
   return worstOf(await codesOf(client, results, strict), skipped.length > 0, unfinished.length > 0)
+}
+
+/** Without the children that the code of their parent has taken up meanwhile: they have ended, or it waits for them. */
+async function leftOut(
+  client: Client,
+  skipped: readonly Skipped[],
+  unfinished: readonly RunReport[],
+): Promise<Skipped[]> {
+  const awaited = new Set(unfinished.flatMap(({ waitingFor }) => waitingFor.map(wait => wait.name)))
+  const left: Skipped[] = []
+  for (const run of skipped) {
+    if (!awaited.has(run.id) && (await client.get(run.id)).endedAt === undefined) left.push(run)
+  }
+  return left
+}
+
+function putRecovery(
+  session: Session,
+  recovered: readonly string[],
+  skipped: readonly Skipped[],
+  results: readonly RunResult[],
+  left: readonly RunReport[],
+): void {
+  const unfinished = left.map(({ id, status, waitingFor }) => ({ id, status, waitingFor }))
+  session.terminal.put(JSON.stringify({ recovered, skipped, results, unfinished }, null, 2))
 }
 
 async function codesOf(client: Client, results: readonly RunResult[], strict: boolean): Promise<ExitCode[]> {

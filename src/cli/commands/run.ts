@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import { findBundled } from '../../bundled/index.ts'
 import { type Client, createIds, type Runtime, systemClock, systemRandom } from '../../index.ts'
 import { conduct } from '../conduct.ts'
-import { startDetached } from '../detach.ts'
+import { announcement, startDetached } from '../detach.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
@@ -22,6 +22,8 @@ interface RunFlags {
   readonly watch?: boolean
   readonly detach?: boolean
   readonly strict?: boolean
+  /** For the process of a detached run: it says on stdout when its start is durable. */
+  readonly announce?: boolean
 }
 
 export function addRun(program: Command, does: Does): void {
@@ -41,6 +43,7 @@ export function addRun(program: Command, does: Does): void {
     .addOption(new Option('--watch', 'stay although it waits for a signal').conflicts('detach'))
     .option('--detach', 'leave it to a process of its own, and print its id')
     .option('--strict', 'exit 6 for any degradation')
+    .addOption(new Option('--announce').hideHelp())
     .action(does<RunFlags>(run))
 }
 
@@ -57,6 +60,7 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
     const { mode } = flags
     return asOwner(session, { workflows: loaded.all, ...(mode === undefined ? {} : { mode }) }, async runtime => {
       const started = await begin(runtime, loaded, input, { id, budget, profile: flags.profile, tags: flags.tag })
+      if (flags.announce) session.terminal.put(announcement(id, await started.status()))
       sayUnfinished(session, others)
       if (known) {
         session.terminal.say(`run ${id} is unfinished; going on with it`)

@@ -1,0 +1,77 @@
+/**
+ * Random workflows on the real runtime, crashed at random writes to the store and taken up by the next process: each
+ * ends as the contract predicts from the workflow alone, as it does when nothing happens to it.
+ */
+import fc from 'fast-check'
+import { describe, expect, it, vi } from 'vitest'
+import type { RunResult } from '../../../src/runtime/api.ts'
+import { expectResultAgrees, expectSoundJournal } from '../../support/journal-rules.ts'
+import { type Crash, RunWorld } from '../../support/random-run.ts'
+import { type Prediction, predict, workflowSpecs } from '../../support/random-workflow.ts'
+import { propertyRuns, propertyTimeoutMs } from '../../support/supervised-worker.ts'
+
+vi.setConfig({ testTimeout: propertyTimeoutMs * 3 })
+
+const most = 6
+
+/** Runs it to its end, over as many lives as the crashes make. */
+async function live(world: RunWorld, crashes: readonly Crash[]): Promise<{ result: RunResult; operations: number }> {
+  for (let number = 0; number < most; number++) {
+    const life = await world.open(crashes[number])
+    const result = life && (await world.start(life)) ? await world.finish(life) : undefined
+    if (result) await world.rest()
+    if (life) await world.close(life)
+    expect(world.clock.pending).toBe(0)
+    if (life && result) return { result, operations: life.operations() }
+  }
+  throw new Error(`the run did not end in ${most} lives`)
+}
+
+async function expectPredicted(world: RunWorld, result: RunResult, prediction: Prediction): Promise<void> {
+  expect(world.doneAgain).toEqual([])
+  expect(world.toldTooEarly).toEqual([])
+  expect(result.status).toBe(prediction.status)
+  const rows = await world.journal()
+  expectSoundJournal(rows)
+  expectResultAgrees(result, rows)
+  if (!result.success) {
+    expect(prediction.fatal).toContain(result.error.stage?.replace(/\[.*/, ''))
+    return
+  }
+  expect(result.output).toEqual(prediction.output)
+  expect(result.degraded.map(part => part.stage).sort()).toEqual([...prediction.degraded].sort())
+  const attempts = Object.entries(result.performance.stages).filter(([, stage]) => stage.attempts > 0)
+  expect(Object.fromEntries(attempts.map(([name, stage]) => [name, stage.attempts]))).toEqual(
+    Object.fromEntries(prediction.attempts),
+  )
+}
+
+async function expectNothingLeft(world: RunWorld): Promise<void> {
+  expect(await world.store.unfinished()).toEqual([])
+}
+
+const crashes = fc.array(
+  fc.record({ at: fc.nat(1000), mode: fc.constantFrom('before' as const, 'after' as const, 'torn' as const) }),
+  { minLength: 1, maxLength: 3 },
+)
+
+describe('a random workflow', () => {
+  it('ends as the contract predicts, also when its process dies again and again', async () => {
+    await fc.assert(
+      fc.asyncProperty(workflowSpecs, fc.nat(), fc.nat(12), crashes, async (spec, seed, commitTurns, points) => {
+        const prediction = predict(spec)
+        const calm = new RunWorld(spec, { seed, commitTurns })
+        const { result, operations } = await live(calm, [])
+        await expectPredicted(calm, result, prediction)
+        await expectNothingLeft(calm)
+
+        const crashed = new RunWorld(spec, { seed, commitTurns })
+        const where = points.map(({ at, mode }) => ({ crashAt: 1 + (at % operations), mode }))
+        const { result: resumed } = await live(crashed, where)
+        await expectPredicted(crashed, resumed, prediction)
+        await expectNothingLeft(crashed)
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+})
