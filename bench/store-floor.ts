@@ -3,7 +3,7 @@
  * next, FULL sync) done with raw SQLite statements on the store's own layout, and then through the store. Group commit
  * as in the runtime: a transaction holds what became ready while the one before was written.
  *
- * `node --import tsx bench/store-floor.ts [directory]`: the disk of the directory is what is measured.
+ * `npm run build && node dist/bench/store-floor.js [directory]`: the disk of the directory is what is measured.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

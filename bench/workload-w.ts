@@ -3,24 +3,20 @@
  * begins. The raw floor (the same rows in the same layout by bare SQLite statements, group commit, FULL) and the
  * runtime are run in turn, so the ratio holds when the machine's speed drifts.
  *
- *     npm run build && node --import tsx bench/workload-w.ts [passes]
+ *     npm run bench
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type * as Holdfast from '../src/index.ts'
+import { createRuntime, defineWorkflow, type WorkflowBuilder } from '../src/index.ts'
 import { rawFloor, workloadW } from './store-floor.ts'
-
-const { createRuntime, defineWorkflow } = (await import(
-  new URL('../dist/src/index.js', import.meta.url).href
-)) as typeof Holdfast
 
 const passes = Number(process.argv[2] ?? 3)
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
 const { workflows, stages, bytes, inFlight } = workloadW
 const filler = 'x'.repeat(bytes - 20)
 
-let workflow: Holdfast.WorkflowBuilder = defineWorkflow({ name: 'w', version: '1' })
+let workflow: WorkflowBuilder = defineWorkflow({ name: 'w', version: '1' })
 for (let stage = 0; stage < stages; stage++) workflow = workflow.stage(`s${stage}`, async () => ({ stage, filler }))
 
 const runtime = await createRuntime({ store: join(directory, 'holdfast.db'), workflows: [workflow], logger: false })
@@ -46,7 +42,9 @@ async function holdfast(count: number): Promise<{ workflowsPerSecond: number; cp
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number
 const show = (name: string, figures: { workflowsPerSecond: number; cpuMicrosPerStage: number }): void =>
-  console.log(`${name.padEnd(9)} ${figures.workflowsPerSecond.toFixed(0).padStart(5)} workflows/s  ${figures.cpuMicrosPerStage.toFixed(0).padStart(4)} µs CPU a stage`)
+  console.log(
+    `${name.padEnd(9)} ${figures.workflowsPerSecond.toFixed(0).padStart(5)} workflows/s  ${figures.cpuMicrosPerStage.toFixed(0).padStart(4)} µs CPU a stage`,
+  )
 
 await holdfast(300)
 const ratios: number[] = []
@@ -57,6 +55,8 @@ for (let pass = 1; pass <= passes; pass++) {
   show('holdfast', ours)
   ratios.push(ours.workflowsPerSecond / floor.workflowsPerSecond)
 }
-console.log(`ratio to the raw floor: ${median(ratios).toFixed(2)} (median of ${passes}); RSS ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB; synchronous=FULL, asserted`)
+console.log(
+  `ratio to the raw floor: ${median(ratios).toFixed(2)} (median of ${passes}); RSS ${(process.memoryUsage().rss / 1e6).toFixed(0)} MB; synchronous=FULL, asserted`,
+)
 await runtime.close()
 rmSync(directory, { recursive: true })

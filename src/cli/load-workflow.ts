@@ -4,11 +4,9 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { basename, relative, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { bundledWorkflow, findBundled } from '../bundled/index.ts'
 import { type AnyWorkflow, ConfigError, isWorkflow, OptionsError, withSource } from '../index.ts'
-import { placeOf } from './error-place.ts'
-import { installModuleHooks } from './module-hooks.ts'
+import { createFileImporter, type FileImporter } from './import-file.ts'
 
 export interface LoadedWorkflow {
   readonly workflow: AnyWorkflow
@@ -23,15 +21,11 @@ const looksLikeFile = (name: string): boolean => /[\\/]|\.[cm]?[jt]sx?$/.test(na
 /** Loads each file once. */
 export function createWorkflowLoader(): WorkflowLoader {
   const loaded = new Map<string, Promise<LoadedWorkflow>>()
-  // JavaScript goes without the translator, whose parser says less about a mistake than Node does.
-  const hooked = new Set<boolean>()
+  const importFile = createFileImporter()
   return name => {
     if (!looksLikeFile(name)) return loadBundled(name)
     const file = resolve(name)
-    const isTypescript = /\.[cm]?tsx?$/.test(file)
-    if (!hooked.has(isTypescript)) installModuleHooks(isTypescript)
-    hooked.add(isTypescript)
-    const known = loaded.get(file) ?? loadFile(file)
+    const known = loaded.get(file) ?? loadFile(file, importFile)
     loaded.set(file, known)
     return known
   }
@@ -48,7 +42,7 @@ async function loadBundled(name: string): Promise<LoadedWorkflow> {
   return { workflow, all: [workflow] }
 }
 
-async function loadFile(file: string): Promise<LoadedWorkflow> {
+async function loadFile(file: string, importFile: FileImporter): Promise<LoadedWorkflow> {
   const shown = relative(process.cwd(), file) || file
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
     const what = existsSync(file) ? 'is a directory, not a file' : 'does not exist'
@@ -56,53 +50,27 @@ async function loadFile(file: string): Promise<LoadedWorkflow> {
   }
   const exported = await importFile(file, shown)
   const workflow = exported.default
-  const named = Object.entries(exported).filter(([name, value]) => name !== 'default' && isWorkflow(value))
-  if (!isWorkflow(workflow))
-    throw noWorkflow(
-      file,
-      shown,
-      exported,
-      named.map(([name]) => name),
-    )
-  const others = named.map(([, value]) => value as AnyWorkflow).filter(other => other !== workflow)
+  if (!isWorkflow(workflow)) throw noWorkflow(file, shown, exported)
+  const others = Object.values(exported).filter(isWorkflow)
   const own = withSource(workflow, file)
-  return { workflow: own, all: [own, ...others.map(other => withSource(other, file))] }
-}
-
-async function importFile(file: string, shown: string): Promise<Record<string, unknown>> {
-  try {
-    return { ...(await import(pathToFileURL(file).href)) }
-  } catch (thrown) {
-    const { line, column, at, said } = placeOf(thrown, file)
-    throw new ConfigError(
-      `the workflow file ${shown} cannot be loaded: ${said}${at === undefined ? '' : ` (at ${at})`}`,
-      { code: 'workflow_invalid', file, ...(line === undefined ? {} : { line, column }) },
-      { cause: thrown },
-    )
+  return {
+    workflow: own,
+    all: [own, ...others.filter(other => other !== workflow).map(other => withSource(other, file))],
   }
 }
 
-function noWorkflow(
-  file: string,
-  shown: string,
-  exported: Record<string, unknown>,
-  workflows: readonly string[],
-): ConfigError {
+function noWorkflow(file: string, shown: string, exported: Readonly<Record<string, unknown>>): ConfigError {
   const names = Object.keys(exported).filter(name => name !== 'default')
-  const exports = names.length === 0 ? 'nothing' : names.join(', ')
   const has =
-    'default' in exported ? `a default export that is no workflow (${kindOf(exported.default)})` : 'no default export'
+    'default' in exported ? `a default export that is no workflow (${typeof exported.default})` : 'no default export'
+  const exports = names.length === 0 ? 'nothing' : names.join(', ')
+  const workflow = names.find(name => isWorkflow(exported[name]))
   const mend =
-    workflows.length > 0
-      ? `add \`export default ${workflows[0]}\``
-      : 'default-export what `defineWorkflow(…)` or `workflowFromMachine(…)` gives'
+    workflow === undefined
+      ? 'default-export what `defineWorkflow(…)` or `workflowFromMachine(…)` gives'
+      : `add \`export default ${workflow}\``
   return new ConfigError(
     `the workflow file ${shown} has ${has}; besides it exports ${exports}. To mend it, ${mend} in ${basename(file)}`,
-    {
-      code: 'workflow_invalid',
-      file,
-    },
+    { code: 'workflow_invalid', file },
   )
 }
-
-const kindOf = (value: unknown): string => (value === null ? 'null' : typeof value)

@@ -7,7 +7,6 @@
 import { readFileSync } from 'node:fs'
 import * as nodeModule from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { register as registerTypescript } from 'tsx/esm/api'
 
 interface Resolved {
   readonly url: string
@@ -17,8 +16,8 @@ type Context = object
 type Next<T> = (specifier: string, context: Context) => T
 
 /** To be called before a workflow file is imported; `isTypescript`: whether it needs translation. */
-export function installModuleHooks(isTypescript: boolean): void {
-  if (isTypescript) registerTypescript()
+export async function installModuleHooks(isTypescript: boolean): Promise<void> {
+  if (isTypescript) (await import('tsx/esm/api')).register()
   const { registerHooks } = nodeModule as { registerHooks?: (hooks: { resolve: typeof resolveSync }) => unknown }
   if (registerHooks) registerHooks({ resolve: resolveSync })
   else nodeModule.register(import.meta.url)

@@ -144,8 +144,9 @@ export function remember(memory: RunMemory, row: JournalRow): void {
     case 'stage.started': {
       const { id } = occurrenceOf(stage)
       memory.occurrences.set(id, (memory.occurrences.get(id) ?? 0) + 1)
-      const { input } = JSON.parse(row.data) as { input?: unknown }
-      if (input !== undefined) memory.stageInputs.set(stage, input)
+      if (row.data.startsWith('{"input":')) {
+        memory.stageInputs.set(stage, (JSON.parse(row.data) as { input: unknown }).input)
+      }
       memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts: 0, failures: 0, outcome: null })
       return
     }

@@ -84,15 +84,13 @@ export class RunWorld {
     return runtime && { runtime, operations: () => faulty.operations }
   }
 
-  /** Starts the run, or finds it; undefined when the process died of it. */
-  async start({ runtime }: Life): Promise<boolean> {
-    return (await this.pass(runtime.start(this.workflow, undefined, { id: runId, profile }))) !== undefined
-  }
-
-  /** Lets time pass until the run has ended, or its process has died. */
+  /** Starts the run, or finds it, and waits for its end; undefined when the process died first. */
   async finish({ runtime }: Life): Promise<RunResult | undefined> {
-    const run = await this.pass(runtime.get(runId))
-    return run && this.pass(run.result().then(result => this.#expectDurable(result)), runtime)
+    const ended = runtime
+      .start(this.workflow, undefined, { id: runId, profile })
+      .then(run => run.result())
+      .then(result => this.#expectDurable(result))
+    return this.pass(ended as Promise<RunResult>, runtime)
   }
 
   async close({ runtime }: Life): Promise<void> {

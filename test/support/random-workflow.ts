@@ -21,6 +21,8 @@ type Act =
   /** A signal that never comes. */
   | { readonly do: 'lateSignal'; readonly seconds: number; readonly caught: boolean }
   | { readonly do: 'child' }
+  /** Work that is nobody's but the function's own. */
+  | { readonly do: 'own'; readonly turns: number }
 
 const failureWays = ['plain', 'busy', 'limited', 'hang', 'undefined', 'denied', 'invalid'] as const
 type FailureWay = (typeof failureWays)[number]
@@ -67,6 +69,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.constant({ do: 'child' as const }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('own' as const), turns: fc.nat(30) }) },
 )
 
 const failures = (maxLength: number): fc.Arbitrary<Failures> =>
@@ -85,7 +88,10 @@ const stageSpec = (place: number): fc.Arbitrary<StageSpec> =>
     needs: fc.subarray(Array.from({ length: place }, (_, need) => `s${need}`)),
     acts: fc.array(acts, { maxLength: 3 }),
     failures: failures(2),
-    items: fc.option(fc.array(failures(1), { maxLength: 4 }), { nil: undefined, freq: 3 }),
+    items: fc.oneof(
+      { weight: 3, arbitrary: fc.constant(undefined) },
+      { weight: 1, arbitrary: fc.array(failures(1), { maxLength: 4 }) },
+    ),
     concurrency: fc.integer({ min: 1, max: 3 }),
     failsAfter: fc.nat(3),
     when: fc.oneof(
@@ -232,6 +238,9 @@ async function answerTo(
       const waiting = waitFor(signalName(stage, place), { timeout: act.seconds * 1000 })
       return act.caught ? waiting.catch((error: { code?: string }) => error.code) : waiting
     }
+    case 'own':
+      for (let turn = 0; turn < act.turns; turn++) await new Promise<void>(resolve => setImmediate(resolve))
+      return 'own'
     case 'child': {
       const run = await context.startChild(child, { of: stage })
       const result = await run.result()
@@ -306,6 +315,7 @@ function predicted(act: Act, place: number, full: string): unknown {
     signal: { signal: signalName(full, place) },
     lateSignal: 'timed_out',
     child: `child of ${full}`,
+    own: 'own',
   }[act.do]
 }
 

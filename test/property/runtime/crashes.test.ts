@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from 'vitest'
 import type { RunResult } from '../../../src/runtime/api.ts'
 import { expectResultAgrees, expectSoundJournal } from '../../support/journal-rules.ts'
 import { type Crash, RunWorld } from '../../support/random-run.ts'
-import { type Prediction, predict, workflowSpecs } from '../../support/random-workflow.ts'
+import { type Prediction, predict, type StageSpec, workflowSpecs } from '../../support/random-workflow.ts'
 import { propertyRuns, propertyTimeoutMs } from '../../support/supervised-worker.ts'
 
 vi.setConfig({ testTimeout: propertyTimeoutMs * 3 })
@@ -18,7 +18,7 @@ const most = 6
 async function live(world: RunWorld, crashes: readonly Crash[]): Promise<{ result: RunResult; operations: number }> {
   for (let number = 0; number < most; number++) {
     const life = await world.open(crashes[number])
-    const result = life && (await world.start(life)) ? await world.finish(life) : undefined
+    const result = life && (await world.finish(life))
     if (result) await world.rest()
     if (life) await world.close(life)
     expect(world.clock.pending).toBe(0)
@@ -70,6 +70,31 @@ describe('a random workflow', () => {
         const { result: resumed } = await live(crashed, where)
         await expectPredicted(crashed, resumed, prediction)
         await expectNothingLeft(crashed)
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+  it('tells of its end only when that is durable, however long a commit takes', async () => {
+    const own = (name: string, turns: number): StageSpec => ({
+      name,
+      needs: [],
+      acts: [{ do: 'own', turns }],
+      failures: [],
+      items: undefined,
+      concurrency: 1,
+      failsAfter: 0,
+      when: 'absent',
+      optional: false,
+      fallback: 'none',
+      restart: 'transient',
+    })
+    const turns = fc.nat(30)
+    await fc.assert(
+      fc.asyncProperty(turns, turns, fc.nat(20), async (one, other, commitTurns) => {
+        const world = new RunWorld([own('a', one), own('b', other)], { seed: 1, commitTurns })
+        const { result } = await live(world, [])
+        expect(result.status).toBe('completed')
+        expect(world.toldTooEarly).toEqual([])
       }),
       { numRuns: propertyRuns },
     )

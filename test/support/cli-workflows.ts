@@ -1,0 +1,72 @@
+/** Workflow files as a user would write them, for the tests of the command line. */
+
+/** Two stages and a Markdown report. */
+export const reporting = `
+import { defineWorkflow } from 'holdfast'
+import { z } from 'zod'
+
+export default defineWorkflow({
+  name: 'reporting',
+  version: '1',
+  input: z.object({ path: z.string(), deep: z.object({ count: z.number() }).optional() }),
+})
+  .stage('look', ({ input }: { input: { path: string } }) => input.path.length)
+  .output(({ input, results }) => ({ path: input.path, length: results.look, report: '# Report\\n\\nAll is well.\\n' }))
+`
+
+/** Loses the second item of a map, then waits for a signal. */
+export const gated = `
+import { defineWorkflow } from 'holdfast'
+import { z } from 'zod'
+
+export default defineWorkflow({
+  name: 'gated',
+  version: '1',
+  profile: 'critical',
+  input: z.object({ items: z.array(z.number()).default([1, 2, 3]) }),
+  signals: { approval: z.object({ ok: z.boolean() }) },
+})
+  .map('items', { over: ({ input }) => input.items, optional: true }, ({ item }) => {
+    if (item === 2) throw new Error('two is bad')
+    return item
+  })
+  .stage('gate', ({ waitFor }) => waitFor('approval'))
+  .output(({ results }) => ({ items: results.items, gate: results.gate }))
+`
+
+/** Writes a dot into a file as each stage begins; the middle one takes \`ms\`, and heeds its signal if told to. */
+export const slow = `
+import { appendFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+import { defineWorkflow } from 'holdfast'
+
+export default defineWorkflow({ name: 'slow', version: '1' })
+  .stage('first', () => appendFileSync('first', '.'))
+  .stage('long', async ({ input, signal }: any) => {
+    appendFileSync('long', '.')
+    await setTimeout(input.ms, undefined, { signal })
+    return 'slept'
+  })
+  .stage('last', () => {
+    appendFileSync('last', '.')
+    return 'last'
+  })
+`
+
+/** Does what its input says: fails, degrades, throws outside of any stage. */
+export const unruly = `
+import { defineWorkflow } from 'holdfast'
+
+export default defineWorkflow({ name: 'unruly', version: '1', profile: 'critical' }).stage(
+  'act',
+  { restart: 'temporary' },
+  async ({ input, degrade }: any) => {
+    console.log('printed by the workflow')
+    if (input.how === 'fail') throw new TypeError('no such luck')
+    if (input.how === 'degrade') degrade('git is missing')
+    if (input.how === 'crash') setTimeout(() => { throw new Error('thrown late') }, 1)
+    if (input.how === 'crash') await new Promise(() => {})
+    return input.how ?? 'calm'
+  },
+)
+`
