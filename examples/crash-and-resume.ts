@@ -1,7 +1,7 @@
 /**
- * A workflow to be killed. Ten orders are shipped, three at a time, and each writes a line into `shipped.log`, half a
- * second after it began; the writing is a step, which is recorded, so an order whose step has succeeded is never shipped
- * again. Kill the process with `kill -9` whenever you like, then let `holdfast recover` end the run.
+ * A workflow to be killed. Ten orders are shipped, three at a time, and each writes a line into `shipped.log`, a second
+ * after it began; the writing is a step, which is recorded, so an order whose step has succeeded is never shipped again.
+ * Kill the process with `kill -9` whenever you like, then let `holdfast recover` end the run.
  */
 import { appendFile } from 'node:fs/promises'
 import { setTimeout as pass } from 'node:timers/promises'
@@ -20,7 +20,7 @@ export default defineWorkflow({
     'ship',
     { over: ({ results }) => results.collect, key: order => order, concurrency: 3 },
     async ({ item, input, step, incarnation }) => {
-      await pass(500)
+      await pass(1000)
       await step('write', () => appendFile(input.log, `${item} (incarnation ${incarnation})\n`))
       return item.toUpperCase()
     },

@@ -211,30 +211,9 @@ export const stageMachine = setup({
       description: 'Whether the stage runs at all was decided when it was created.',
       always: [
         { guard: 'skipped', target: 'skipped', description: '`when` said no.' },
-        { guard: 'refused', target: 'refusing', description: '`when` threw, or the input is not of its form.' },
+        { guard: 'refused', target: 'givingUp', description: '`when` threw, or the input is not of its form.' },
         { guard: 'preflightWanted', target: 'preflight' },
         { target: 'running', actions: 'startAttempt' },
-      ],
-    },
-    refusing: {
-      description: 'The function may not run at all: what is left is decided at once.',
-      always: [
-        {
-          guard: 'fallbackGiven',
-          target: 'fallingBack',
-          actions: [{ type: 'explainDecision', params: { rule: 'fallback' } }],
-        },
-        {
-          guard: 'optionalStage',
-          target: 'degraded',
-          actions: [{ type: 'explainDecision', params: { rule: 'degrade' } }],
-        },
-        {
-          guard: 'quarantineWanted',
-          target: 'quarantined',
-          actions: [{ type: 'explainDecision', params: { rule: 'quarantine' } }],
-        },
-        { target: 'failed', actions: [{ type: 'explainDecision', params: { rule: 'fail' } }] },
       ],
     },
     preflight: {
@@ -293,6 +272,12 @@ export const stageMachine = setup({
           actions: ['countRestart', { type: 'explainDecision', params: { rule: 'restart' } }],
           description: 'Fewer restarts than the intensity allows within the period.',
         },
+        { target: 'givingUp' },
+      ],
+    },
+    givingUp: {
+      description: 'The function is not run any more: what stands in for its result is decided at once.',
+      always: [
         {
           guard: 'fallbackGiven',
           target: 'fallingBack',

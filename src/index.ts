@@ -89,6 +89,7 @@ export type {
   StoreOwner,
   TimerRow,
 } from './store/store.ts'
+export { runStatuses } from './store/store.ts'
 export * from './supervisor.ts'
 export { type JournalEvent, type JournalEventType, journalEventTypes } from './telemetry/catalogue.ts'
 export type { MetricPoint } from './telemetry/metrics.ts'

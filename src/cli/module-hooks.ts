@@ -1,7 +1,7 @@
 /**
  * How the modules of a workflow file are found. `tsx` translates TypeScript; these hooks add two things. A TypeScript
- * file that is written with `import` or `export` is an ES module, whatever the `type` of the package around it, so it
- * shares this process's instances. And `holdfast`, `zod` and `xstate`, where the file has none of its own, are those of
+ * file is an ES module, whatever the `type` of the package around it, unless it is written as CommonJS; so it shares
+ * this process's instances. And `holdfast`, `zod` and `xstate`, where the file has none of its own, are those of
  * this package, so a file works in an empty directory, too.
  */
 import { readFileSync } from 'node:fs'
@@ -46,13 +46,13 @@ function resolveSync(specifier: string, context: Context, next: Next<Resolved>):
 
 const typescript = /\.tsx?$/
 const moduleSyntax = /^\s*(?:import\b(?!\s*\()|export\b)/m
+const commonJsSyntax = /\b(?:require\s*\(|module\.exports\b|exports\.)/
 
 function asModule(resolved: Resolved): Resolved {
-  if (!typescript.test(resolved.url) || resolved.format === 'module' || !resolved.url.startsWith('file:'))
-    return resolved
-  return moduleSyntax.test(readFileSync(fileURLToPath(resolved.url), 'utf8'))
-    ? { ...resolved, format: 'module' }
-    : resolved
+  const { url, format } = resolved
+  if (!typescript.test(url) || format === 'module' || !url.startsWith('file:')) return resolved
+  const source = readFileSync(fileURLToPath(url), 'utf8')
+  return commonJsSyntax.test(source) && !moduleSyntax.test(source) ? resolved : { ...resolved, format: 'module' }
 }
 
 /** What to resolve instead of a package that was not found: a file of this package, or the same name from here. */

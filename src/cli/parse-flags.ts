@@ -1,7 +1,7 @@
 /** The values of flags: what cannot be meant is refused with the flag's name before anything is opened. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Budget, OptionsError, type RunStatus } from '../index.ts'
+import { type Budget, OptionsError, type RunStatus, runStatuses } from '../index.ts'
 import { toMs } from '../time/duration.ts'
 
 /** A flag that may be given more than once. */
@@ -66,28 +66,14 @@ export function parseSince(text: string, now: number): number {
   )
 }
 
-const statuses: readonly RunStatus[] = [
-  'pending',
-  'running',
-  'waiting',
-  'paused',
-  'recovering',
-  'cancelling',
-  'completed',
-  'cancelled',
-  'failed',
-  'quarantined',
-  'budget_exceeded',
-]
-
 /** `['failed,waiting']` as statuses. */
 export function parseStatuses(given: readonly string[]): RunStatus[] {
   return given
     .flatMap(text => text.split(','))
     .map(name => {
-      const status = statuses.find(known => known === name.trim())
+      const status = runStatuses.find(known => known === name.trim())
       if (status) return status
-      throw new OptionsError(`--status: there is no status '${name}'; there are ${statuses.join(', ')}`)
+      throw new OptionsError(`--status: there is no status '${name}'; there are ${runStatuses.join(', ')}`)
     })
 }
 

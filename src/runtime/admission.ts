@@ -3,6 +3,7 @@
 import type { StageFailure } from '../../machines/stage.machine.ts'
 import { StageError, ValidationError } from '../errors.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
+import { checkedValue } from './checked-value.ts'
 import { describeFailure } from './failure.ts'
 import type { LiveRun, LiveStage } from './live.ts'
 
@@ -14,16 +15,10 @@ export interface Admission {
 /** An item is admitted with its map; `stage` is given where its own input is to be checked. */
 export function admit(run: LiveRun, definition: StageDefinition, isItem: boolean, stage?: LiveStage): Admission {
   if (definition.input && stage) {
-    const parsed = definition.input.safeParse(stage.input)
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0]
-      const path = issue?.path.map(String).join('.') ?? ''
-      return refused(
-        new ValidationError(
-          `input of stage '${stage.name}': ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`,
-          { stage: stage.name, path },
-        ),
-      )
+    try {
+      checkedValue(definition.input, stage.input, `input of stage '${stage.name}'`, { stage: stage.name })
+    } catch (error) {
+      return refused(error)
     }
   }
   if (!definition.when || isItem) return { admission: 'run' }
@@ -48,6 +43,6 @@ export function admit(run: LiveRun, definition: StageDefinition, isItem: boolean
   }
 }
 
-const refused = (error: Error): Admission => ({ admission: 'refuse', failure: describeFailure(error) })
+const refused = (error: unknown): Admission => ({ admission: 'refuse', failure: describeFailure(error) })
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

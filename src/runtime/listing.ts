@@ -1,25 +1,11 @@
 /** Options and rows of a list of runs. */
 import { z } from 'zod'
 import { parseOptions } from '../options.ts'
-import type { RunFilter, RunRow, RunStatus } from '../store/store.ts'
+import { type RunFilter, type RunRow, runStatuses } from '../store/store.ts'
 import type { ListOptions, RunSummary } from './api.ts'
 
-const statuses = [
-  'pending',
-  'running',
-  'waiting',
-  'paused',
-  'recovering',
-  'cancelling',
-  'completed',
-  'cancelled',
-  'failed',
-  'quarantined',
-  'budget_exceeded',
-] as const satisfies readonly RunStatus[]
-
 const schema = z.strictObject({
-  status: z.union([z.enum(statuses), z.array(z.enum(statuses))]).optional(),
+  status: z.union([z.enum(runStatuses), z.array(z.enum(runStatuses))]).optional(),
   workflow: z.string().optional(),
   tags: z.array(z.string()).optional(),
   text: z.string().optional(),

@@ -18,7 +18,6 @@ import {
   encodeError,
   HoldfastError,
   StageError,
-  ValidationError,
 } from '../errors.ts'
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JsonText } from '../store/store.ts'
@@ -27,6 +26,7 @@ import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson } from '../workflow/results.ts'
 import { FunctionAttempt } from './attempt.ts'
 import { restartBudgetLeft } from './budget.ts'
+import { checkedValue } from './checked-value.ts'
 import { describeFailure, withoutStacks } from './failure.ts'
 import type { Attempt, ItemPlace, LiveRun, LiveStage, Where } from './live.ts'
 import { createStageContext } from './stage-tools.ts'
@@ -354,14 +354,7 @@ export class ActorStage implements LiveStage {
   #checkedResult(value: unknown): JsonText | undefined {
     const where = `result of stage '${this.name}'`
     if (!this.definition.output) return encodeJson(value, where)
-    const parsed = this.definition.output.safeParse(value)
-    if (parsed.success) return encodeJson(parsed.data, where)
-    const issue = parsed.error.issues[0]
-    const path = issue?.path.map(String).join('.') ?? ''
-    throw new ValidationError(`${where}: ${path ? `${path}: ` : ''}${issue?.message ?? 'is not of its form'}`, {
-      stage: this.name,
-      path,
-    })
+    return encodeJson(checkedValue(this.definition.output, value, where, { stage: this.name }), where)
   }
 }
 

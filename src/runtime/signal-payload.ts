@@ -1,9 +1,10 @@
 /** Whether a signal may be given to a run of this workflow, and in what form it is kept. */
 import { ValidationError } from '../errors.ts'
-import { describeIssue, suggestion } from '../options.ts'
+import { suggestion } from '../options.ts'
 import type { JsonText } from '../store/store.ts'
 import type { WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
+import { checkedValue } from './checked-value.ts'
 import { checkName } from './names.ts'
 
 /** @throws ValidationError when the workflow has no such signal, or the payload is not of its form */
@@ -18,13 +19,7 @@ export function acceptedPayload(definition: WorkflowDefinition, name: string, pa
     refuseUnknown(definition, name, where)
     return encodeJson(payload ?? {}, where) as JsonText
   }
-  const parsed = schema.safeParse(payload)
-  if (parsed.success) return encodeJson(parsed.data, where) ?? 'null'
-  const issue = parsed.error.issues[0]
-  throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
-    signal: name,
-    path: issue?.path.map(String).join('.') ?? '',
-  })
+  return encodeJson(checkedValue(schema, payload, where, { signal: name }), where) ?? 'null'
 }
 
 /** A machine of one's own takes its own events as signals, by exact name or by a wildcard of its own. */

@@ -12,19 +12,22 @@
 /** JSON as text. */
 export type JsonText = string
 
-/** Where a run stands. The last five are ends; `completed` and `cancelled` are final, the others may be reopened. */
-export type RunStatus =
-  | 'pending'
-  | 'running'
-  | 'waiting'
-  | 'paused'
-  | 'recovering'
-  | 'cancelling'
-  | 'completed'
-  | 'cancelled'
-  | 'failed'
-  | 'quarantined'
-  | 'budget_exceeded'
+/** Where a run may stand. The last five are ends; `completed` and `cancelled` are final, the others may be reopened. */
+export const runStatuses = [
+  'pending',
+  'running',
+  'waiting',
+  'paused',
+  'recovering',
+  'cancelling',
+  'completed',
+  'cancelled',
+  'failed',
+  'quarantined',
+  'budget_exceeded',
+] as const
+
+export type RunStatus = (typeof runStatuses)[number]
 
 export const endedStatuses: readonly RunStatus[] = [
   'completed',

@@ -11,7 +11,8 @@ beforeAll(() => {
     'slow.ts': slow,
     'unruly.ts': unruly,
     'input.json': '{"path":"from-a-file"}',
-    'plain.mjs': "import { defineWorkflow } from 'holdfast'\nexport default defineWorkflow({ name: 'plain', version: '1' }).stage('a', () => ({ n: 1 }))\n",
+    'plain.mjs':
+      "import { defineWorkflow } from 'holdfast'\nexport default defineWorkflow({ name: 'plain', version: '1' }).stage('a', () => ({ n: 1 }))\n",
     'package.json': '{ "type": "commonjs" }',
   })
 })
@@ -52,11 +53,9 @@ describe('holdfast run', () => {
   })
 
   it('takes the input from stdin', async () => {
-    const { child, ended } = place.start('run', 'reporting.ts', '--input', '-', '--json')
-    child.stdin?.end()
-    const { code, stdout } = await ended
-    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'invalid_options' } })
-    expect(code).toBe(2)
+    const { code, stdout } = await place.feed('{"path":"piped"}', 'run', 'reporting.ts', '--input', '-', '--json')
+    expect(JSON.parse(stdout)).toMatchObject({ output: { path: 'piped' } })
+    expect(code).toBe(0)
   })
 
   it('keeps stdout for the data: what the workflow prints goes to stderr', async () => {

@@ -27,6 +27,8 @@ export interface CliPlace {
   write(name: string, text: string): void
   /** Starts `holdfast …` here. */
   start(...args: readonly string[]): Started
+  /** Runs `holdfast …` here to its end, with a text on its stdin. */
+  feed(stdin: string, ...args: readonly string[]): Promise<Ended>
   /** Runs `holdfast …` here to its end. */
   run(...args: readonly string[]): Promise<Ended>
   /** What `holdfast … --json` prints. */
@@ -43,10 +45,10 @@ export function createCliPlace(files: Readonly<Record<string, string>> = {}): Cl
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text)
   for (const [name, text] of Object.entries(files)) write(name, text)
 
-  const start = (...args: readonly string[]): Started => {
+  const begin = (stdin: string, args: readonly string[]): Started => {
     const child = spawn(process.execPath, [main, ...args], { cwd: directory, env: environment(), stdio: 'pipe' })
     children.add(child)
-    child.stdin.end()
+    child.stdin.end(stdin)
     const heard = { stdout: '', stderr: '' }
     child.stdout.setEncoding('utf8').on('data', text => {
       heard.stdout += text
@@ -71,11 +73,12 @@ export function createCliPlace(files: Readonly<Record<string, string>> = {}): Cl
     return { child, ended, said }
   }
 
-  const run = (...args: readonly string[]): Promise<Ended> => start(...args).ended
+  const run = (...args: readonly string[]): Promise<Ended> => begin('', args).ended
   return {
     directory,
     write,
-    start,
+    start: (...args) => begin('', args),
+    feed: (stdin, ...args) => begin(stdin, args).ended,
     run,
     async json<T>(...args: readonly string[]) {
       const { code, stdout } = await run(...args, '--json')
@@ -90,4 +93,6 @@ export function createCliPlace(files: Readonly<Record<string, string>> = {}): Cl
 
 /** That of this process, without what it says to Holdfast. */
 const environment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:HOLDFAST_|NO_COLOR$|FORCE_COLOR$)/.test(name)))
+  Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:HOLDFAST_|NO_COLOR$|FORCE_COLOR$)/.test(name)),
+  )

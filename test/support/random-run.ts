@@ -84,6 +84,11 @@ export class RunWorld {
     return runtime && { runtime, operations: () => faulty.operations }
   }
 
+  /** Starts the run, or finds it, and does not wait for more than that. */
+  async begin({ runtime }: Life): Promise<void> {
+    await this.pass(runtime.start(this.workflow, undefined, { id: runId, profile }))
+  }
+
   /** Starts the run, or finds it, and waits for its end; undefined when the process died first. */
   async finish({ runtime }: Life): Promise<RunResult | undefined> {
     const ended = runtime

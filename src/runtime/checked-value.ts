@@ -1,0 +1,19 @@
+/** A value that a schema has checked. */
+import type { ZodType } from 'zod'
+import { type ErrorDetails, ValidationError } from '../errors.ts'
+import { describeIssue } from '../options.ts'
+
+/**
+ * What the schema makes of the value.
+ * @param where what the message calls it: `result of stage 'collect'`
+ * @throws ValidationError that names the place within the value; `details.path` has it too
+ */
+export function checkedValue(schema: ZodType, value: unknown, where: string, details: ErrorDetails): unknown {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
+    ...details,
+    path: issue?.path.map(String).join('.') ?? '',
+  })
+}
