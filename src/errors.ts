@@ -116,6 +116,7 @@ export const errorCodes = {
   circuit_open: { type: 'provider', category: 'transient', meaning: 'The circuit is open, so the call was not made.' },
   budget_exceeded: { type: 'budget', category: 'resource', meaning: 'The budget of the run does not allow it.' },
   stage_failed: { type: 'runtime', category: 'critical', meaning: 'A stage failed for good.' },
+  run_failed: { type: 'runtime', category: 'critical', meaning: 'A run failed outside of its stages.' },
   snapshot_invalid: { type: 'store', category: 'critical', meaning: 'A snapshot cannot be restored.' },
   runtime_closed: { type: 'runtime', category: 'critical', meaning: 'The runtime has been closed.' },
   store_owned: { type: 'store', category: 'resource', meaning: 'Another live process owns the store.' },

@@ -6,7 +6,7 @@ import { checkup } from './checkup/checkup.ts'
 
 const bundled: ReadonlyMap<string, AnyWorkflow> = new Map([[checkup.name, checkup]])
 
-export const bundledNames: readonly string[] = [...bundled.keys()]
+const bundledNames: readonly string[] = [...bundled.keys()]
 
 /** Undefined where none of that name ships. */
 export const findBundled = (name: string): AnyWorkflow | undefined => bundled.get(name)

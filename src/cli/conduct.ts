@@ -26,9 +26,9 @@ export async function conduct(options: ConductOptions): Promise<ExitCode> {
   const { session, runtime, client, run } = options
   const progress = createProgress(session.terminal, systemClock.now())
   const shown = showProgress(run, progress.take)
-  const stays = options.watch
-  const { results, stoppedBy } = await stayWith({ session, runtime, client, runs: [run], stays, shown }).finally(() =>
-    progress.end(),
+  const waits = { stays: options.watch, leavesPaused: false }
+  const { results, stoppedBy } = await stayWith({ session, runtime, client, runs: [run], shown, ...waits }).finally(
+    () => progress.end(),
   )
   const result = results.get(run.id)
   if (result) return finish(options, result, progress.board.lost)
@@ -56,9 +56,7 @@ function rest(session: Session, report: RunReport): ExitCode {
     session.terminal.put(
       JSON.stringify({ id: report.id, status: report.status, waitingFor: report.waitingFor }, null, 2),
     )
-  if (report.status === 'paused')
-    session.terminal.say(`run ${report.id} is paused; go on with: ${session.command(`resume ${report.id}`)}`)
-  else sayWaits(session, report)
+  sayWaits(session, report)
   return exitCodes.waiting
 }
 

@@ -15,6 +15,8 @@ export interface ForegroundOptions {
   readonly runs: readonly Run[]
   /** Stay although only a signal can move the runs. */
   readonly stays: boolean
+  /** Whether a paused run is left like one that waits for a signal. */
+  readonly leavesPaused: boolean
   /** Resolves when all that the runs did has been shown; waited for when they have ended. */
   readonly shown?: Promise<void> | undefined
 }
@@ -61,12 +63,13 @@ const never = new Promise<never>(() => {})
 
 /** Resolves when every run that has not ended can be moved by nothing but a signal. */
 async function restOf(
-  { runtime, client, runs }: ForegroundOptions,
+  { runtime, client, runs, leavesPaused }: ForegroundOptions,
   results: ReadonlyMap<string, RunResult>,
 ): Promise<void> {
   const watch = createRestWatch(
     client,
     runs.map(run => run.id),
+    leavesPaused,
   )
   const news = runtime.events()
   const next = news[Symbol.asyncIterator]()

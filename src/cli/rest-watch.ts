@@ -1,6 +1,6 @@
 /**
  * Knows which runs are at rest: they wait, and nothing but a signal from outside can move them. A wait with a time is
- * no rest, a wait for a child is where the child rests, and a paused run rests until somebody lets it go on.
+ * no rest, and a wait for a child is where the child rests.
  */
 import type { Client, JournalEvent, RunReport } from '../index.ts'
 
@@ -15,12 +15,13 @@ export interface RestWatch {
 
 const moving = new Set<string>(['run.waiting', 'run.active', 'run.paused', 'run.resumed'])
 
-export function createRestWatch(client: Client, runIds: readonly string[]): RestWatch {
+/** @param withPaused whether a paused run rests, too */
+export function createRestWatch(client: Client, runIds: readonly string[], withPaused: boolean): RestWatch {
   const resting = new Set<string>()
 
   const look = async (runId: string): Promise<void> => {
     const report = await client.get(runId)
-    if (await rests(client, report)) resting.add(runId)
+    if (await rests(client, report, withPaused)) resting.add(runId)
     else resting.delete(runId)
     if (report.parent !== undefined) await look(report.parent)
   }
@@ -39,14 +40,13 @@ export function createRestWatch(client: Client, runIds: readonly string[]): Rest
   }
 }
 
-/** Whether nothing but a signal, or somebody who resumes it, can move the run. */
-export async function rests(client: Client, report: RunReport): Promise<boolean> {
-  if (report.status === 'paused') return true
+async function rests(client: Client, report: RunReport, withPaused: boolean): Promise<boolean> {
+  if (report.status === 'paused') return withPaused
   if (report.status !== 'waiting' || report.waitingFor.length === 0) return false
   for (const wait of report.waitingFor) {
     if (wait.until !== undefined || wait.kind === 'sleep') return false
-    if (wait.kind === 'child' && !(wait.name !== undefined && (await rests(client, await client.get(wait.name)))))
-      return false
+    if (wait.kind !== 'child') continue
+    if (wait.name === undefined || !(await rests(client, await client.get(wait.name), withPaused))) return false
   }
   return true
 }

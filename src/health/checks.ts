@@ -10,7 +10,7 @@ const oldestNode = { major: 20, minor: 19 }
 /** Less free space than this is a fault: a commit may fail at any moment. */
 const leastFreeBytes = 64 * 1024 * 1024
 
-export const nodeCheck: HealthCheck = {
+const nodeCheck: HealthCheck = {
   name: 'node',
   critical: true,
   check() {
@@ -25,7 +25,7 @@ export const nodeCheck: HealthCheck = {
   },
 }
 
-export const diskCheck: HealthCheck = {
+const diskCheck: HealthCheck = {
   name: 'disk',
   critical: true,
   async check({ cwd }) {
@@ -44,7 +44,7 @@ export const diskCheck: HealthCheck = {
   },
 }
 
-export const gitCheck: HealthCheck = {
+const gitCheck: HealthCheck = {
   name: 'git',
   critical: false,
   async check({ cwd, signal }): Promise<HealthFinding> {

@@ -79,7 +79,7 @@ export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promi
   })
 }
 
-export function cancelledBy(signal: AbortSignal): CancelledError {
+function cancelledBy(signal: AbortSignal): CancelledError {
   return new CancelledError('the caller cancelled it', {}, { cause: signal.reason })
 }
 

@@ -282,7 +282,7 @@ export function profileOf(reference: ProfileReference, known: KnownProfiles = {}
 }
 
 /** The name of the profile of a task. @throws OptionsError for a task that nobody knows */
-export function profileOfTask(task: string, known: KnownProfiles = {}): string {
+function profileOfTask(task: string, known: KnownProfiles = {}): string {
   const tasks: Readonly<Record<string, string>> = { ...taskProfiles, ...known.tasks }
   const found = Object.hasOwn(tasks, task) ? tasks[task] : undefined
   if (found) return found

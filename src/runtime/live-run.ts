@@ -352,7 +352,7 @@ export class ActorRun implements SupervisedRun, Committable {
 
   /** The deadline of the run has passed. */
   passDeadline(): void {
-    this.journal('degraded', { reason: 'the deadline of the run has passed' })
+    this.journal('run.deadline_passed')
     this.fail({
       status: 'failed',
       error: encodeError(new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id })),

@@ -27,7 +27,7 @@ export interface Counters {
   wastedUsd: number
 }
 
-export const freshCounters = (): Counters => ({
+const freshCounters = (): Counters => ({
   attempts: 0,
   failedAttempts: 0,
   restarts: 0,
@@ -199,7 +199,7 @@ export function itemOf(memory: RunMemory, stage: string): { map: OpenMap; index:
 }
 
 /** `fetch#2` is the second start of the invoke id `fetch`. */
-export function occurrenceOf(stage: string): { id: string; occurrence: number } {
+function occurrenceOf(stage: string): { id: string; occurrence: number } {
   const match = /^(.*)#(\d+)$/.exec(stage)
   return match ? { id: match[1] as string, occurrence: Number(match[2]) } : { id: stage, occurrence: 1 }
 }

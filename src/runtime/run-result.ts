@@ -33,7 +33,7 @@ function errorOf(failure: RunFailure, runId: string): RunError {
     type: classified.type,
     kind: classified.kind,
     category: classified.category,
-    code: failure.error.code ?? (failure.stage === undefined ? 'runtime_failed' : 'stage_failed'),
+    code: failure.error.code ?? (failure.stage === undefined ? 'run_failed' : 'stage_failed'),
     message: failure.error.message,
     transient: classified.transient,
     scope: classified.scope,

@@ -106,7 +106,7 @@ export function schemaVersion(
   return version
 }
 
-export const latestVersion = (known: readonly Migration[] = migrations): number => known.at(-1)?.version ?? 0
+const latestVersion = (known: readonly Migration[] = migrations): number => known.at(-1)?.version ?? 0
 
 /** Brings the schema up to the newest version. Two processes may do so at once: each step is done by one of them. */
 export function migrate(database: SqliteDatabase, path: string, known: readonly Migration[] = migrations): void {

@@ -86,11 +86,6 @@ export interface JournalRow {
   readonly data: JsonText
 }
 
-/** A journal row with the run it belongs to. */
-export interface RunJournalRow extends JournalRow {
-  readonly runId: string
-}
-
 export type LedgerState = 'intended' | 'succeeded' | 'failed' | 'unknown' | 'superseded'
 
 /** One effect of a stage: a model call, a step, a sleep, a wait, a child run. Identity: run, stage, key. */

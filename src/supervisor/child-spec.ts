@@ -206,7 +206,7 @@ export function parseLogic(logic: unknown, where: string, depth = 0): Logic {
   return { kind: 'function', create: logic as () => unknown }
 }
 
-export function isActorLogic(value: unknown): value is ActorLogic<never, never> & AnyActorLogic {
+function isActorLogic(value: unknown): value is ActorLogic<never, never> & AnyActorLogic {
   return hasMethods(value, 'transition', 'getInitialSnapshot')
 }
 

@@ -11,6 +11,7 @@ export const journalEventTypes = {
   'run.paused': 'An operator held the run. data: reason',
   'run.resumed': 'An operator let the run go on.',
   'run.cancelling': 'An operator or the parent cancelled the run. data: reason',
+  'run.deadline_passed': 'The time of the run was up.',
   'run.completed': 'The run gave its output.',
   'run.cancelled': 'The run was cancelled and its compensations have run. data: reason',
   'run.failed': 'The run failed. data: error, stage?',

@@ -107,7 +107,7 @@ export class RunWorld {
     await this.clock.advance('1m')
   }
 
-  /** What the promise gives, or undefined when it rejects or nothing came of it for hours. */
+  /** What the promise gives, or undefined when it rejects. One that nothing comes of for hours is a defect. */
   async pass<T>(promise: Promise<T>, runtime?: Runtime): Promise<T | undefined> {
     let settled: { value?: T } | undefined
     promise.then(
@@ -123,7 +123,8 @@ export class RunWorld {
       if (runtime) await this.sendSignals(runtime)
       if (!settled) await this.clock.advance('1m')
     }
-    return settled?.value
+    if (!settled) throw new Error('nothing came of it')
+    return settled.value
   }
 
   /** Sends what is due and the journal has not: a sender that heard no answer looks before it sends again. */

@@ -9,4 +9,4 @@ export type Work<TFlags> = (session: Session, args: readonly string[], flags: TF
 /** Turns the work of a command into what commander calls. */
 export type Does = <TFlags>(work: Work<TFlags>) => (...given: unknown[]) => Promise<void>
 
-export type AddCommand = (program: Command, does: Does) => void
+type AddCommand = (program: Command, does: Does) => void

@@ -81,7 +81,7 @@ async function follow(
       () => {},
     )
   }
-  return stayWith({ session, runtime, client, runs, stays: watch })
+  return stayWith({ session, runtime, client, runs, stays: watch, leavesPaused: true })
 }
 
 interface Recovery {
