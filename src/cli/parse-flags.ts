@@ -39,19 +39,19 @@ export function parseBudget(given: readonly string[] | undefined): Budget | unde
   if (given === undefined) return undefined
   const entries = given
     .flatMap(text => text.split(','))
-    .map(part => {
-      const [currency = '', amount = ''] = part.split('=').map(text => text.trim())
-      if (currency === 'wallTime') return [currency, amount] as const
-      const value = Number(amount)
-      if (currency === '' || amount === '' || !Number.isFinite(value)) {
-        throw new OptionsError(
-          `--budget: '${part}' must be <currency>=<number>, as in 'usd=1,calls=10'; currencies are usd, tokens, calls, restarts and wallTime`,
-        )
-      }
-      return [currency, value] as const
+    .map((part): readonly [string, string | number] => {
+      const [currency = '', amount = '', ...more] = part.split('=').map(text => text.trim())
+      if (currency === 'wallTime' && more.length === 0) return [currency, amount]
+      if (currency === '' || amount === '' || more.length > 0 || !Number.isFinite(Number(amount))) throw noBudget(part)
+      return [currency, Number(amount)]
     })
   return Object.fromEntries(entries) as Budget
 }
+
+const noBudget = (part: string): OptionsError =>
+  new OptionsError(
+    `--budget: '${part}' must be <currency>=<number>, as in 'usd=1,calls=10'; currencies are usd, tokens, calls, restarts and wallTime`,
+  )
 
 /**
  * Milliseconds since the epoch, of a date such as `2026-05-01` or of how long ago, such as `2h`.

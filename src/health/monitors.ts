@@ -1,9 +1,10 @@
 /**
  * The health monitors as actors: one for each check. A monitor's machine says when an examination is due and how the
- * thing stands; the examination is made here. A preflight asks all of them at once and reports what they found.
+ * thing stands; the examination is made here. A preflight asks all of them at once and reports what they found;
+ * preflights of one directory share an examination, and when the last of them is aborted, it is stopped.
  */
 import type { AnyActorLogic, AnyActorRef } from 'xstate'
-import { type HealthMachineContext, healthMonitorMachine } from '../../machines/health-monitor.machine.ts'
+import { healthMonitorMachine } from '../../machines/health-monitor.machine.ts'
 import type { Clock } from '../time/clock.ts'
 import type { HealthCheck, HealthFinding } from './check.ts'
 
@@ -28,26 +29,56 @@ export interface HealthMonitors {
   preflight(
     cwd: string,
     signal: AbortSignal,
-    refOf: (id: string) => Pick<AnyActorRef, 'send' | 'getSnapshot'> | undefined,
+    refOf: (id: string) => MonitorRef | undefined,
   ): Promise<readonly MonitorFinding[]>
+}
+
+type MonitorRef = Pick<AnyActorRef, 'send'>
+
+interface Examination {
+  readonly cwd: string
+  readonly found: Promise<HealthFinding>
+  /** Ends the examination: its time is up, or nobody waits for it. */
+  readonly end: AbortController
+  /** Preflights that wait for what it finds. */
+  waiting: number
 }
 
 const usualTimeoutMs = 5000
 
 export function createHealthMonitors(checks: readonly HealthCheck[], clock: Clock): HealthMonitors {
   const byName = new Map(checks.map(check => [check.name, check]))
-  const underWay = new Map<string, { cwd: string; done: Promise<void> }>()
+  const underWay = new Map<string, Examination>()
 
-  /** Makes the examination that the monitor asked for, and tells it what was found. */
-  const examine = (self: AnyActorRef, name: string, cwd: string): Promise<void> => {
+  /** Begins the examination that the monitor is to have, which is told what was found. */
+  const examine = (monitor: MonitorRef, name: string, cwd: string): Examination => {
     const began = clock.now()
-    const done = findingOf(byName.get(name) as HealthCheck, cwd, clock).then(({ healthy, message }) => {
+    const end = new AbortController()
+    const found = findingOf(byName.get(name) as HealthCheck, cwd, end, clock).then(finding => {
+      if (underWay.get(name) !== examination) return finding
       underWay.delete(name)
+      const { healthy, message } = finding
       const at = clock.now()
-      self.send({ type: healthy ? 'FOUND_HEALTHY' : 'FOUND_UNHEALTHY', message, latencyMs: at - began, at })
+      monitor.send({ type: healthy ? 'FOUND_HEALTHY' : 'FOUND_UNHEALTHY', message, latencyMs: at - began, at })
+      return finding
     })
-    underWay.set(name, { cwd, done })
-    return done
+    const examination: Examination = { cwd, found, end, waiting: 0 }
+    underWay.set(name, examination)
+    return examination
+  }
+
+  /** What an examination finds; one that nobody waits for any more is stopped, and its monitor hears nothing of it. */
+  const findingFor = async (name: string, examination: Examination, signal: AbortSignal): Promise<HealthFinding> => {
+    examination.waiting++
+    try {
+      return await unlessAborted(examination.found, signal)
+    } finally {
+      examination.waiting--
+      if (examination.waiting === 0 && underWay.get(name) === examination) {
+        underWay.delete(name)
+        examination.end.abort()
+      }
+    }
   }
 
   const directories = new Map<string, string>()
@@ -65,22 +96,20 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
     })),
     async preflight(cwd, signal, refOf) {
       const findings = await Promise.all(
-        checks.map(async (check): Promise<MonitorFinding> => {
-          const critical = check.critical === true
+        checks.map(async ({ name, critical = false }): Promise<MonitorFinding> => {
           // One examination at a time: another directory waits for the one under way.
-          while (underWay.has(check.name) && underWay.get(check.name)?.cwd !== cwd) await underWay.get(check.name)?.done
-          directories.set(check.name, cwd)
-          const ref = refOf(check.name)
-          if (!ref) return { name: check.name, critical, healthy: false, message: 'its monitor is not running' }
-          ref.send({ type: 'EXAMINE' })
-          await underWay.get(check.name)?.done
-          const snapshot = ref.getSnapshot() as { value: string; context: HealthMachineContext }
-          return {
-            name: check.name,
-            critical,
-            healthy: snapshot.value === 'healthy',
-            message: snapshot.context.message,
+          for (let other = underWay.get(name); other && other.cwd !== cwd; other = underWay.get(name)) {
+            await unlessAborted(other.found, signal)
           }
+          signal.throwIfAborted()
+          directories.set(name, cwd)
+          const monitor = refOf(name)
+          if (!monitor) return { name, critical, healthy: false, message: 'its monitor is not running' }
+          monitor.send({ type: 'EXAMINE' })
+          // A monitor whose examination was stopped is examining still, and asks for none: it is given this one.
+          const examination = underWay.get(name) ?? examine(monitor, name, cwd)
+          const { healthy, message } = await findingFor(name, examination, signal)
+          return { name, critical, healthy, message }
         }),
       )
       signal.throwIfAborted()
@@ -89,21 +118,30 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
   }
 }
 
-/** What a check finds, within its time; what it throws is a fault. */
-async function findingOf(check: HealthCheck, cwd: string, clock: Clock): Promise<HealthFinding> {
-  const own = new AbortController()
-  let timer: unknown
+/** What a check finds, within its time or until `end` aborts; what it throws is a fault. */
+async function findingOf(check: HealthCheck, cwd: string, end: AbortController, clock: Clock): Promise<HealthFinding> {
+  const { signal } = end
+  const timeoutMs = check.timeoutMs ?? usualTimeoutMs
+  const timer = clock.setTimeout(() => end.abort(), timeoutMs)
+  const silent = new Promise<HealthFinding>(resolve => {
+    const message = `the check did not answer within ${timeoutMs} ms`
+    signal.addEventListener('abort', () => resolve({ healthy: false, message }), { once: true })
+  })
   try {
-    const late = new Promise<HealthFinding>(resolve => {
-      timer = clock.setTimeout(() => {
-        own.abort()
-        resolve({ healthy: false, message: `the check did not answer within ${check.timeoutMs ?? usualTimeoutMs} ms` })
-      }, check.timeoutMs ?? usualTimeoutMs)
-    })
-    return await Promise.race([late, (async () => check.check({ cwd, signal: own.signal }))()])
+    return await Promise.race([silent, (async () => check.check({ cwd, signal }))()])
   } catch (error) {
     return { healthy: false, message: error instanceof Error ? error.message : String(error) }
   } finally {
     clock.clearTimeout(timer)
   }
+}
+
+/** What the work gives; rejects as soon as the signal aborts, and leaves no listener on it. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const onAbort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }

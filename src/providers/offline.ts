@@ -1,7 +1,8 @@
 /**
  * The provider that needs no network, no key and no money. It does one task, `summarize`, by extraction: it picks the
- * sentences of the text that say most of what the text is about and gives them back in their order, word for word. It
- * never writes a sentence of its own, so what it answers was in what it was asked. The same text gives the same answer.
+ * sentences of the text that say most of what the text is about and gives them back in their order, word for word; a
+ * very long one is cut short. It never writes a sentence of its own, so what it answers was in what it was asked. The
+ * same text gives the same answer.
  */
 import { ProviderError } from '../errors.ts'
 import type { Message, ModelAnswer, ModelRequest, Provider } from './provider.ts'
@@ -12,6 +13,7 @@ const model = 'extractive'
 const charactersPerToken = 4
 const mostCharacters = 400_000
 const mostSentences = 4000
+const longestSentence = 400
 
 /** The offline provider: `summarize` by extraction, any other task is `no_provider`. Costs 0. */
 export function offline(): Provider {
@@ -97,40 +99,74 @@ function written(sentences: readonly Sentence[]): string {
   return text
 }
 
-const fence = /^\s*(```|~~~)/
+/** Opens or closes a block of code, in a quotation or a list too; backticks again on its line make it mere inline code. */
+const fence = /^\s*(?:>\s*|(?:[-*+]|\d{1,3}[.)])\s+)*(`{3,}(?!.*`)|~{3,})/
 const heading = /^\s*#{1,6}\s+(.*)$/
 const bulletMark = /^\s*(?:[-*+•]|\d{1,3}[.)])\s+/
 /** A rule, a table's frame, an empty line. */
 const noWords = /^[\s\p{P}\p{S}]*$/u
+/** A row that shows by its edge; one without is known by the line of dashes between a table's head and its rows. */
+const edgedRow = /^\s*(?:>\s*)*\|.*\|/
+const tableDashes = /^[\s>]*:?-+:?\s*\|[\s:|-]*$/
 
-/** Sentences of paragraphs and bullets. Code is left out, headings only weigh, and a line that announces (`…:`) is none. */
+/**
+ * Sentences of paragraphs and bullets. Code and tables are left out, headings only weigh, and a line that announces
+ * (`…:`) is none.
+ */
 function readSentences(text: string): { sentences: Sentence[]; headings: string[] } {
   const sentences: Sentence[] = []
   const headings: string[] = []
   let paragraph: string[] = []
-  let fenced = false
   const endParagraph = (): void => {
     const joined = paragraph.join(' ')
     paragraph = []
     for (const sentence of splitSentences(joined)) addSentence(sentences, sentence, false)
   }
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of proseLines(text)) {
     const title = heading.exec(line)?.[1]
-    if (fence.test(line)) fenced = !fenced
-    else if (fenced) continue
-    if (fence.test(line) || noWords.test(line) || title !== undefined || bulletMark.test(line)) endParagraph()
+    const bullet = bulletMark.test(line)
+    if (noWords.test(line) || title !== undefined || bullet) endParagraph()
+    if (noWords.test(line)) continue
     if (title !== undefined) headings.push(title)
-    else if (bulletMark.test(line)) addSentence(sentences, line.trim(), true)
-    else if (!fence.test(line) && !noWords.test(line)) paragraph.push(line.trim())
+    else if (bullet) addSentence(sentences, line.trim(), true)
+    else paragraph.push(line.trim())
   }
   endParagraph()
   return { sentences, headings }
 }
 
-function addSentence(sentences: Sentence[], text: string, bullet: boolean): void {
-  if (sentences.length >= mostSentences || text.endsWith(':')) return
+/** The lines, with an empty one in the place of each that belongs to a block of code or to a table. */
+function proseLines(text: string): string[] {
+  let openFence: string | undefined
+  let inTable = false
+  const lines = text.split(/\r?\n/)
+  return lines.map((line, at) => {
+    const mark = fence.exec(line)?.[1]
+    if (openFence !== undefined) {
+      if (mark?.startsWith(openFence) && line.trimEnd().endsWith(mark)) openFence = undefined
+      return ''
+    }
+    openFence = mark
+    const isHead = line.includes('|') && tableDashes.test(lines[at + 1] ?? '')
+    inTable = isHead || (inTable && line.includes('|'))
+    return mark !== undefined || inTable || edgedRow.test(line) ? '' : line
+  })
+}
+
+function addSentence(sentences: Sentence[], whole: string, bullet: boolean): void {
+  if (sentences.length >= mostSentences || whole.endsWith(':')) return
+  const text = cutShort(whole)
   const words = wordsOf(text)
   if (words.length > 0) sentences.push({ text, words, bullet })
+}
+
+/** The sentence up to the last word that has room, with a mark where it was cut. */
+function cutShort(sentence: string): string {
+  if (sentence.length <= longestSentence) return sentence
+  const room = longestSentence - 1
+  const end = sentence.slice(0, room + 1).search(/\s\S*$/)
+  const kept = end > 0 ? sentence.slice(0, end) : sentence.slice(0, room)
+  return `${kept.trimEnd().replace(/[\uD800-\uDBFF]$/, '')}…`
 }
 
 /** At a mark that ends a sentence and a capital, digit or quote after it; an abbreviation's dot ends none. */

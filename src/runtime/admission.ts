@@ -16,7 +16,7 @@ export interface Admission {
 export function admit(run: LiveRun, definition: StageDefinition, isItem: boolean, stage?: LiveStage): Admission {
   if (definition.input && stage) {
     try {
-      checkedValue(definition.input, stage.input, `input of stage '${stage.name}'`, { stage: stage.name })
+      stage.input = checkedValue(definition.input, stage.input, `input of stage '${stage.name}'`, { stage: stage.name })
     } catch (error) {
       return refused(error)
     }

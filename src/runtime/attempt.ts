@@ -71,11 +71,10 @@ export class FunctionAttempt implements Attempt {
     let returned: unknown
     try {
       returned = execute(this)
+      const { then } = (returned ?? {}) as { then?: unknown }
+      if (typeof then !== 'function') return this.#settle({ value: returned })
     } catch (thrown) {
       return this.#settle({ thrown })
-    }
-    if (returned === null || typeof (returned as PromiseLike<unknown> | undefined)?.then !== 'function') {
-      return this.#settle({ value: returned })
     }
     Promise.resolve(returned).then(
       value => this.#settle({ value }),
@@ -239,7 +238,7 @@ export class FunctionAttempt implements Attempt {
     const { name, timeoutMs } = this.stage
     const thrown = new TimeoutError(
       `stage '${name}' took longer than ${formatMs(timeoutMs)}; raise its \`timeout\` or split it`,
-      { stage: name, timeoutMs },
+      { stage: name, timeoutMs, scope: 'local' },
     )
     this.stage.run.services.ready.push(() => this.stage.settle(this, { thrown }, thrown))
   }

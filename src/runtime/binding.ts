@@ -67,11 +67,12 @@ export function createBinding(): Binding {
 }
 
 /** The user's machine with its stages bound, in the machines within it too. */
-function bindOwn(machine: AnyStateMachine, stages: BoundStages): AnyStateMachine {
+function bindOwn(machine: AnyStateMachine, stages: BoundStages, path = ''): AnyStateMachine {
   const actors: Record<string, AnyActorLogic> = {}
   for (const [name, logic] of Object.entries(machine.implementations.actors as Record<string, AnyActorLogic>)) {
     const stage = stageOf(logic)
-    actors[name] = stage ? stages.ownStage(stage) : isMachine(logic) ? bindOwn(logic, stages) : logic
+    const source = path === '' ? name : `${path}/${name}`
+    actors[name] = stage ? stages.ownStage(stage, source) : isMachine(logic) ? bindOwn(logic, stages, source) : logic
   }
   return machine.provide({ actors } as never)
 }

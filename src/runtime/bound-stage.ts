@@ -17,13 +17,15 @@ export type RunOf = (actor: AnyActorRef) => LiveRun
 export interface BoundStages {
   /** Stages and items of a built workflow; its input is `{ stage, item? }`. */
   readonly stageOrItem: AnyActorLogic
-  /** A stage of a machine of one's own: the invoke id is its name. */
-  ownStage(definition: StageDefinition): AnyActorLogic
+  /** A stage of a machine of one's own: the invoke id is its name, `source` the key among the workflow's stages. */
+  ownStage(definition: StageDefinition, source: string): AnyActorLogic
 }
 
 /** How a live stage is made: for an actor that starts, and for one that is restored. */
 interface Maker {
   begin(run: LiveRun, self: AnyActorRef, input: unknown): LiveStage
+  /** Of a machine of one's own. */
+  readonly source?: string | undefined
   restore(run: LiveRun, self: AnyActorRef, name: string): LiveStage
 }
 
@@ -62,7 +64,7 @@ export function bindStages(runOf: RunOf): BoundStages {
         const run = runOf(self)
         const stage = maker.begin(run, self, input)
         run.stages.set(self, stage)
-        run.journal('stage.started', startedData(run, stage), { stage: stage.name })
+        run.journal('stage.started', startedData(stage, maker.source, input), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
         const given = { stage: stage.name, policy: stage.policy, admission, failure }
         return finish(self, machine.getInitialSnapshot(scope as never, given))
@@ -95,25 +97,36 @@ export function bindStages(runOf: RunOf): BoundStages {
         return new ActorStage(run, self, definition, name, item, run.input)
       },
     }),
-    ownStage: definition =>
+    ownStage: (definition, source) =>
       logicOf({
+        source,
         begin(run, self, input) {
           const times = run.memory.occurrences.get(self.id) ?? 0
           const name = times === 0 ? self.id : `${self.id}#${times + 1}`
           return new ActorStage(run, self, { ...definition, name }, name, undefined, input)
         },
-        restore: (run, self, name) =>
-          new ActorStage(run, self, { ...definition, name }, name, undefined, run.memory.stageInputs.get(name)),
+        restore(run, self, name) {
+          const stage = new ActorStage(
+            run,
+            self,
+            { ...definition, name },
+            name,
+            undefined,
+            run.memory.stageInputs.get(name),
+          )
+          admit(run, stage.definition, false, stage)
+          return stage
+        },
       }),
   }
 }
 
 const definitionOf = (run: LiveRun, name: string): StageDefinition => run.definition.stages.get(name) as StageDefinition
 
-/** What the journal says of a stage's beginning; the input of one's own machine's stage is needed after a restart. */
-function startedData(run: LiveRun, stage: LiveStage): object {
+/** What the journal says of a stage's beginning: of a machine of one's own what a restart and a compensation need. */
+function startedData(stage: LiveStage, source: string | undefined, input: unknown): object {
   if (stage.item) return { index: stage.item.index }
-  return run.definition.origin === 'machine' && stage.input !== undefined ? { input: stage.input } : {}
+  return source === undefined ? {} : { source, ...(input === undefined ? {} : { input }) }
 }
 
 /** XState has stopped the actor: its function is stopped too. */

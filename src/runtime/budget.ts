@@ -1,7 +1,7 @@
 /** The budget of a run: what it may still use, by what its counters say it has used. */
 
 import { BudgetExceededError } from '../errors.ts'
-import type { LiveRun, LiveStage } from './live.ts'
+import type { LiveStage } from './live.ts'
 
 type Limits = {
   readonly usd?: number | undefined
@@ -25,8 +25,9 @@ export function ensureCallBudget({ run, profile, name }: LiveStage): void {
   }
 }
 
-export function restartBudgetLeft(run: LiveRun): boolean {
-  const limit = (run.options.budget as Limits | undefined)?.restarts
+export function restartBudgetLeft({ run, profile }: LiveStage): boolean {
+  const limits: Limits = run.options.budget ?? profile.budget ?? {}
+  const limit = limits.restarts
   return limit === undefined || run.memory.counters.restarts < limit
 }
 

@@ -27,7 +27,6 @@ const carryOut: Readonly<
   signal: (run, { name = '', payload }) => run.signal(name, payload),
 }
 
-
 export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
   const { store, epoch, log } = options
   let busy = false

@@ -6,30 +6,41 @@
 
 import { encodeError } from '../errors.ts'
 import { decodeResult } from '../workflow/results.ts'
+import { bounded } from './bounded-work.ts'
 import type { LiveRun } from './live.ts'
 import { itemOf } from './run-memory.ts'
 
-export async function compensateStages(run: LiveRun): Promise<void> {
+/** @param letGo aborted when the process lets go of the run */
+export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promise<void> {
   const ended = [...run.memory.stages]
     .filter(([, record]) => record.outcome === 'succeeded')
     .sort(([, a], [, b]) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
   for (const [name] of ended.reverse()) {
     const item = itemOf(run.memory, name)
-    const definition = run.definition.stages.get(item ? name.slice(0, name.indexOf('[')) : name)
+    const source = run.memory.sources.get(name) ?? (item ? name.slice(0, name.indexOf('[')) : name)
+    const definition = run.definition.stages.get(source)
     // A map is undone item by item.
     if (!definition?.compensate || (definition.kind === 'map' && !item) || run.memory.compensated.has(name)) continue
     if (run.detached) return
-    const { signal } = new AbortController()
+    const { compensate } = definition
+    const limitMs =
+      definition.timeoutMs ??
+      run.services.rulesOf(run.definition, definition, run.options.profile).profile.timeout.stageMs
+    const what = `the compensation of stage '${name}'`
     let failure: unknown
     try {
-      await definition.compensate({
-        input: run.input,
-        results: run.resultsOf(definition.ancestors),
-        result: decodeResult(item ? item.map.results[item.index] : run.memory.results.get(name)),
-        idempotencyKey: `${run.id}/${name}/compensate`,
-        signal,
-      })
+      await bounded({ clock: run.services.clock, limitMs, what, signal: letGo }, signal =>
+        compensate({
+          input: run.input,
+          results: run.resultsOf(definition.ancestors),
+          result: decodeResult(item ? item.map.results[item.index] : run.memory.results.get(name)),
+          idempotencyKey: `${run.id}/${name}/compensate`,
+          signal,
+        }),
+      )
+      if (run.detached) return
     } catch (error) {
+      if (run.detached) return
       failure = error ?? new Error('undefined was thrown')
     }
     run.dispatch(() =>

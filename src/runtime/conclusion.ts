@@ -13,7 +13,10 @@ export function conclude(
   end: { readonly output?: unknown; readonly error?: unknown },
 ): WorkflowMachineEvent {
   if (run.failure === undefined && end.error !== undefined) {
-    run.fail({ status: 'failed', error: encodeError(end.error) })
+    const error = encodeError(end.error)
+    const { lastFailed } = run
+    const where = lastFailed?.message === error.message ? { stage: lastFailed.stage, attempt: lastFailed.attempt } : {}
+    run.fail({ status: 'failed', error, ...where })
   }
   if (run.failure === undefined) {
     try {

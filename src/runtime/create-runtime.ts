@@ -4,14 +4,16 @@
  */
 
 import { hostname } from 'node:os'
+import { z } from 'zod'
 import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
 import { builtInChecks } from '../health/checks.ts'
 import { createDegradation } from '../health/degradation.ts'
 import { createHealthMonitors } from '../health/monitors.ts'
+import { parseOptions } from '../options.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
-import { toMs } from '../time/duration.ts'
-import { type AnyWorkflow, isWorkflow, sourceOf } from '../workflow/definition.ts'
+import { type Duration, toMs } from '../time/duration.ts'
+import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
 import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
@@ -52,6 +54,10 @@ export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime
     throw error
   }
 }
+
+const closeSchema = z.strictObject({
+  grace: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
+})
 
 class HoldfastRuntime implements Runtime {
   readonly #options: ResolvedOptions
@@ -103,6 +109,13 @@ class HoldfastRuntime implements Runtime {
       attempts: createPlaces(options.stagePlaces),
       rulesOf: createStageRules(profiles),
       supervise: run => this.#supervise(run, binding),
+      dismiss: run => {
+        const runs = this.#supervisor.supervisor('runs')
+        runs
+          .terminateChild(run.id)
+          .catch(error => log.error({ error: encodeError(error) }, `the actors of run ${run.id} could not be stopped`))
+      },
+      readmit: run => this.#runs.readmit(run.id),
       preflight: async (cwd, signal) => {
         const found = await monitors.preflight(cwd, signal, id => this.#supervisor.supervisor('monitors').child(id))
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
@@ -118,11 +131,17 @@ class HoldfastRuntime implements Runtime {
       ended: run => this.#runs.ended(run.id),
       startChild: async (parent, stage, id, workflow, input, { onParentClose, budget }) => {
         const start = resolveStartOptions(
-          { id, budget: budget as never },
-          { now: clock.now(), profiles, budget: undefined, source: sourceOf(workflow) },
+          { budget: budget as never },
+          {
+            now: clock.now(),
+            profiles,
+            budget: undefined,
+            source: sourceOf(workflow),
+            workflow: definitionOf(workflow),
+          },
         )
         const kept = { ...start.kept, cwd: parent.options.cwd, onParentClose }
-        const runId = await this.#runs.start(workflow, input, { ...start, kept }, { runId: parent.id, stage })
+        const runId = await this.#runs.start(workflow, input, { ...start, id, kept }, { runId: parent.id, stage })
         return this.#childHandle(runId, workflow.name)
       },
       closeChildren: run => this.#closeChildren(run),
@@ -160,13 +179,22 @@ class HoldfastRuntime implements Runtime {
       )
     }
     const { clock, profiles, budget } = this.#options
-    const start = resolveStartOptions(given, { now: clock.now(), profiles, budget, source: sourceOf(workflow) })
+    const start = resolveStartOptions(given, {
+      now: clock.now(),
+      profiles,
+      budget,
+      source: sourceOf(workflow),
+      workflow: definitionOf(workflow),
+    })
     return this.#handle(await this.#runs.start(workflow, input, start), workflow.name)
   }
 
   async get(runId: string, workflow?: AnyWorkflow): Promise<Run<never>> {
     this.#runs.ensureOpen()
-    if (workflow) this.#registry.add(workflow)
+    if (workflow !== undefined) {
+      if (!isWorkflow(workflow)) throw new OptionsError('get: the second argument must be a workflow')
+      this.#registry.add(workflow)
+    }
     const live = this.#runs.find(runId)
     if (live) return this.#handle(runId, live.definition.name)
     const row = await this.#options.store.readRun(runId)
@@ -199,9 +227,10 @@ class HoldfastRuntime implements Runtime {
     return this.#options.store.describe()
   }
 
-  close(given: CloseOptions = {}): Promise<void> {
+  async close(given: CloseOptions = {}): Promise<void> {
+    const { grace } = parseOptions(closeSchema, given, 'close')
     this.#closing ??= this.#close(
-      given.grace === undefined ? 0 : toMs(given.grace, 'close: grace'),
+      grace === undefined ? 0 : toMs(grace, 'close: grace'),
       new HoldfastError('runtime_closed', 'the runtime was closed; the run goes on when it is recovered'),
     )
     return this.#closing
@@ -275,7 +304,7 @@ class HoldfastRuntime implements Runtime {
       if (row.kind !== 'child') continue
       const { id, onParentClose } = JSON.parse(row.data) as { id: string; onParentClose?: string }
       if (onParentClose === 'abandon') continue
-      run.afterCommit(() => this.#runs.find(id)?.cancel(`its parent ${run.id} has ended`))
+      run.afterCommit(() => void this.#runs.cancelChild(id, run.id))
     }
   }
 

@@ -16,7 +16,7 @@ export interface JournalFeed {
   follow(runId: string, from: number, ended: () => Promise<boolean>): AsyncIterable<JournalEvent>
   /** What comes from now on, of all runs. */
   followAll(): AsyncIterable<JournalEvent>
-  /** Ends every iteration. */
+  /** Ends every iteration; one that is begun later gives what is stored already, and ends. */
   close(): void
 }
 
@@ -30,6 +30,7 @@ export function eventOf(runId: string, row: JournalRow): JournalEvent {
 export function createJournalFeed(store: Store, onListenerError: (error: unknown) => void): JournalFeed {
   const byRun = new Map<string | undefined, Set<JournalListener>>()
   const closing = new Set<() => void>()
+  let isClosed = false
 
   const tell = (listeners: ReadonlySet<JournalListener> | undefined, event: JournalEvent): void => {
     for (const listener of listeners ?? []) {
@@ -55,7 +56,7 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
 
   /** Wakes the iteration when something came; `wait` resolves false when the feed closes. */
   const bell = (runId: string | undefined, onEvent: JournalListener) => {
-    let closed = false
+    let closed = isClosed
     let wake = (): void => {}
     const subscription = subscribe(runId, event => {
       onEvent(event)
@@ -130,6 +131,7 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
       }
     },
     close() {
+      isClosed = true
       for (const end of closing) end()
       byRun.clear()
     },

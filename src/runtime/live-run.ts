@@ -5,7 +5,14 @@
  */
 import type { AnyActorRef } from 'xstate'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
-import { CancelledError, encodeError, HoldfastError, SnapshotError, TimeoutError } from '../errors.ts'
+import {
+  BudgetExceededError,
+  CancelledError,
+  encodeError,
+  HoldfastError,
+  SnapshotError,
+  TimeoutError,
+} from '../errors.ts'
 import {
   isEnded,
   type JournalRow,
@@ -18,12 +25,12 @@ import {
 } from '../store/store.ts'
 import { type JournalEventType, journalSchemaVersion } from '../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../workflow/definition.ts'
-import { decodeResult, lazyResults } from '../workflow/results.ts'
+import { decodeResult, encodeJson, lazyResults } from '../workflow/results.ts'
 import type { DegradedPart, RunResult } from './api.ts'
 import type { CommitPipeline, Committable } from './commit-pipeline.ts'
 import { compensateStages } from './compensations.ts'
 import { conclude, outputKey } from './conclusion.ts'
-import type { KeptOptions, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
+import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { inputOf } from './run-input.ts'
 import { emptyMemory, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
@@ -42,21 +49,23 @@ export class ActorRun implements SupervisedRun, Committable {
   readonly definition: WorkflowDefinition
   readonly spec: NewRun
   readonly options: KeptOptions
-  readonly input: unknown
   readonly memory: RunMemory
   readonly services: RunServices
   readonly stages = new Map<AnyActorRef, LiveStage>()
   readonly timers: DurableTimers
   readonly waits: LedgeredWaits
   /** Only a machine of the user's own schedules events by itself. */
-  readonly scheduled: ScheduledEvents | undefined
+  scheduled: ScheduledEvents | undefined
   root: AnyActorRef | undefined
   status: RunStatus
   failure: RunFailure | undefined
+  lastFailed: LiveRun['lastFailed']
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
   detached = false
 
   #seq: number
+  /** Aborted when the process lets go of the run. */
+  readonly #letGo = new AbortController()
   #depth = 0
   #touched = false
   #snapshot: JsonText | null
@@ -67,6 +76,8 @@ export class ActorRun implements SupervisedRun, Committable {
   #afterCommit: (() => void)[] = []
   #inCommit: InCommit | undefined
   #endIsDurable = false
+  /** Who waits for a commit, and is told when there will be none. */
+  readonly #interrupts = new Set<(reason: unknown) => void>()
   #waiters: { resolve: (result: RunResult) => void; reject: (error: unknown) => void }[] = []
 
   constructor(id: string, definition: WorkflowDefinition, spec: NewRun, services: RunServices, stored?: StoredRun) {
@@ -75,14 +86,19 @@ export class ActorRun implements SupervisedRun, Committable {
     this.spec = spec
     this.services = services
     this.options = JSON.parse(spec.options) as KeptOptions
-    this.input = inputOf(definition, spec.input)
+    inputOf(definition, spec.input)
     this.memory = stored ? recall(stored) : emptyMemory()
     this.status = stored?.run.status ?? 'pending'
     this.#seq = stored?.run.seq ?? 0
     this.#snapshot = stored?.run.snapshot ?? null
     this.timers = new DurableTimers(this, stored?.timers ?? [])
     this.waits = new LedgeredWaits(this)
-    this.scheduled = definition.origin === 'machine' ? new ScheduledEvents(this, this.#snapshot !== null) : undefined
+    this.scheduled = this.#freshSchedule()
+  }
+
+  /** The input, made anew each time it is asked for, so that nobody's change reaches another. */
+  get input(): unknown {
+    return inputOf(this.definition, this.spec.input)
   }
 
   /** The pipeline that writes this run; it ends when the store fails. */
@@ -118,8 +134,9 @@ export class ActorRun implements SupervisedRun, Committable {
         profile: this.options.profile ?? null,
         ...(this.spec.parent ? { parent: this.spec.parent.runId } : {}),
       })
-      if (this.options.deadlineAt !== undefined)
-        this.timers.set('run:deadline', this.options.deadlineAt, { kind: 'deadline' })
+      const { deadlineAt, wallTimeUntil } = this.options
+      if (deadlineAt !== undefined) this.timers.set('run:deadline', deadlineAt, { kind: 'deadline' })
+      if (wallTimeUntil !== undefined) this.timers.set('run:wallTime', wallTimeUntil, { kind: 'wallTime' })
       if (launch) this.launch()
     })
   }
@@ -137,6 +154,7 @@ export class ActorRun implements SupervisedRun, Committable {
       if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
       counters.stoppedCleanly = false
       this.journal('run.recovered', { epoch, crashes: counters.crashes })
+      if (this.status === 'paused') return this.timers.rearm('run')
       this.services.supervise(this)
       this.scheduled?.restore()
       this.timers.rearm()
@@ -199,7 +217,11 @@ export class ActorRun implements SupervisedRun, Committable {
     return new Promise((resolve, reject) => {
       if (this.detached)
         return reject(new CancelledError(`the runtime has let go of run ${this.id}`, { runId: this.id }))
-      this.afterCommit(resolve)
+      this.#interrupts.add(reject)
+      this.afterCommit(() => {
+        this.#interrupts.delete(reject)
+        resolve()
+      })
       this.services.pipeline.mark(this)
     })
   }
@@ -245,6 +267,8 @@ export class ActorRun implements SupervisedRun, Committable {
 
   /** Writes down that something of this run works less well, and tells the degradation actor. */
   degrade(part: DegradedPart): void {
+    const known = this.memory.degraded.some(other => other.stage === part.stage && other.reason === part.reason)
+    if (known) return
     const { stage, ...data } = part
     this.journal('degraded', data, stage === undefined ? {} : { stage })
     this.noteDegraded(part)
@@ -299,16 +323,21 @@ export class ActorRun implements SupervisedRun, Committable {
   detach(reason: unknown): void {
     if (this.detached) return
     this.detached = true
+    this.#letGo.abort(reason)
     this.timers.forget()
     for (const stage of this.stages.values()) stage.abandon(reason)
     this.stages.clear()
     for (const { reject } of this.#waiters.splice(0)) reject(reason)
+    for (const interrupt of this.#interrupts) interrupt(reason)
+    this.#interrupts.clear()
   }
 
   // What the operator may do. Each is one dispatch; the caller waits for `durable`.
 
   cancel(reason: string | null): void {
+    if (this.status === 'cancelling') return
     this.dispatch(() => {
+      if (this.status === 'paused') this.#unpark()
       this.journal('run.cancelling', { reason })
       this.fail({
         status: 'cancelled',
@@ -319,26 +348,33 @@ export class ActorRun implements SupervisedRun, Committable {
     })
   }
 
+  /** Holds the run: what is running is stopped, and its actors leave memory until it is resumed. */
   pause(reason: string | null): void {
+    if (this.status === 'paused') return
+    if (this.status === 'cancelling') {
+      throw new HoldfastError('run_not_open', `run ${this.id} is being cancelled, so it cannot be paused`, {
+        runId: this.id,
+        status: this.status,
+      })
+    }
     this.dispatch(() => {
-      if (this.status === 'paused') return
-      if (!this.root) {
-        throw new HoldfastError(
-          'run_not_open',
-          `run ${this.id} waits for its place and has not begun, so it cannot be paused`,
-          { runId: this.id },
-        )
-      }
       this.journal('run.paused', { reason })
-      this.send({ type: 'PAUSE', reason })
+      if (this.root) this.send({ type: 'PAUSE', reason })
+      else this.status = 'paused'
     })
+    this.#park()
   }
 
   resume(): void {
+    if (this.status !== 'paused') return
     this.dispatch(() => {
-      if (this.status !== 'paused') return
       this.memory.counters.resumes++
       this.journal('run.resumed')
+      if (this.#snapshot === null) {
+        this.status = 'pending'
+        return this.services.readmit(this)
+      }
+      this.#unpark()
       this.send({ type: 'RESUME' })
     })
   }
@@ -350,23 +386,33 @@ export class ActorRun implements SupervisedRun, Committable {
     this.send(conclude(this, end))
   }
 
-  /** The deadline of the run has passed. */
   passDeadline(): void {
     this.journal('run.deadline_passed')
-    this.fail({
-      status: 'failed',
-      error: encodeError(new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id })),
-    })
+    const error = new TimeoutError(`run ${this.id} passed its deadline`, { runId: this.id, scope: 'local' })
+    this.fail({ status: 'failed', error: encodeError(error) })
     if (this.root) this.send({ type: 'FAIL' })
     else this.#finish('failed')
+  }
+
+  exceedWallTime(): void {
+    const error = new BudgetExceededError(`run ${this.id} has used the time of its budget`, { currency: 'wallTime' })
+    this.fail({ status: 'budget_exceeded', error: encodeError(error) })
+    if (this.root) this.send({ type: 'EXHAUST_BUDGET' })
+    else this.#finish('budget_exceeded')
   }
 
   // As a Committable.
 
   takeWrite(): ReturnType<Committable['takeWrite']> {
     if (this.detached) return undefined
+    if (!isEnded(this.status) && this.root) {
+      try {
+        this.#snapshot = this.#persisted(this.root)
+      } catch (error) {
+        this.#endUnkeepable(error)
+      }
+    }
     const active = !isEnded(this.status)
-    if (active && this.root) this.#snapshot = JSON.stringify(this.root.getPersistedSnapshot())
     if (!active) this.#snapshot = null
     const { counters } = this.memory
     const state: RunState = {
@@ -419,14 +465,13 @@ export class ActorRun implements SupervisedRun, Committable {
     for (const stage of [...this.stages.values()]) stage.ref.send({ type: 'RECOVERED' })
     this.send({ type: 'RECOVERED' })
     this.status = 'running'
-    this.timers.release()
     this.waits.deliver()
   }
 
   /** Runs the compensations of the stages that had succeeded, then lets the cancellation end. */
   compensate(): void {
     this.afterCommit(() => {
-      compensateStages(this).then(
+      compensateStages(this, this.#letGo.signal).then(
         () => this.services.ready.push(() => this.dispatch(() => this.send({ type: 'COMPENSATED' }))),
         error =>
           this.services.log.error(
@@ -434,6 +479,45 @@ export class ActorRun implements SupervisedRun, Committable {
             `the compensations of run ${this.id} could not be carried out`,
           ),
       )
+    })
+  }
+
+  /** Takes the actors of a paused run out of memory: nothing of them can happen while it is held. */
+  #park(): void {
+    if (this.status !== 'paused' || !this.root) return
+    this.#snapshot = this.#persisted(this.root)
+    this.root = undefined
+    this.stages.clear()
+    this.timers.forget('run')
+    this.services.dismiss(this)
+    this.scheduled = this.#freshSchedule()
+  }
+
+  /** Starts the actors of a paused run again, still paused. */
+  #unpark(): void {
+    if (this.#snapshot === null) return
+    this.services.supervise(this)
+    this.scheduled?.restore()
+    this.timers.rearm()
+  }
+
+  /** Only a machine of the user's own schedules events by itself. */
+  #freshSchedule(): ScheduledEvents | undefined {
+    return this.definition.origin === 'machine' ? new ScheduledEvents(this, this.#snapshot !== null) : undefined
+  }
+
+  /** @throws ValidationError where the context of a user's machine is no JSON, with the path to what is not */
+  #persisted(root: AnyActorRef): JsonText {
+    const snapshot = root.getPersistedSnapshot()
+    if (this.definition.origin === 'built') return JSON.stringify(snapshot)
+    return encodeJson(snapshot, `the snapshot of workflow '${this.definition.name}'`) as JsonText
+  }
+
+  /** What the actors have become cannot be kept, so the run cannot go on: it alone ends. */
+  #endUnkeepable(error: unknown): void {
+    this.dispatch(() => {
+      this.fail({ status: 'failed', error: encodeError(error) })
+      this.send({ type: 'FAIL' })
     })
   }
 

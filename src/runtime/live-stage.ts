@@ -25,6 +25,7 @@ import { backoffDelayMs } from '../time/backoff.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson } from '../workflow/results.ts'
 import { FunctionAttempt } from './attempt.ts'
+import { bounded } from './bounded-work.ts'
 import { restartBudgetLeft } from './budget.ts'
 import { checkedValue } from './checked-value.ts'
 import { describeFailure, withoutStacks } from './failure.ts'
@@ -40,10 +41,9 @@ export class ActorStage implements LiveStage {
   readonly item: ItemPlace | undefined
   readonly profile: ResolvedProfile
   readonly policy: StagePolicy
-  /** What the stage is given as input: the run's, or of a machine of one's own what was invoked with. */
-  readonly input: unknown
   attempt: FunctionAttempt | undefined
 
+  #input: unknown
   #result: JsonText | undefined
   #work: AbortController | undefined
 
@@ -60,10 +60,18 @@ export class ActorStage implements LiveStage {
     this.definition = definition
     this.name = name
     this.item = item
-    this.input = input
+    this.#input = input
     const rules = run.services.rulesOf(run.definition, definition, run.options.profile)
     this.profile = rules.profile
     this.policy = rules.policy
+  }
+
+  get input(): unknown {
+    return this.run.definition.origin === 'machine' ? this.#input : this.run.input
+  }
+
+  set input(checked: unknown) {
+    this.#input = checked
   }
 
   get timeoutMs(): number {
@@ -87,7 +95,7 @@ export class ActorStage implements LiveStage {
     if (this.attempt) this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
     const attempt = new FunctionAttempt(this, context.attempt, context.incarnation)
     this.attempt = attempt
-    run.memory.counters.attempts++
+    if (context.attempt > (run.memory.stages.get(this.name)?.attempts ?? 0)) run.memory.counters.attempts++
     run.journal('stage.attempted', {}, this.where(attempt))
     run.afterCommit(() => {
       run.services.attempts.acquire(() => {
@@ -132,9 +140,11 @@ export class ActorStage implements LiveStage {
     const name = context.policy.remedies[context.remediesTried] as string
     run.journal('remedy.decided', { remedy: name }, { stage: this.name })
     run.afterCommit(() => {
-      const remedy = run.services.remedies[name]
+      const remedy = Object.hasOwn(run.services.remedies, name) ? run.services.remedies[name] : undefined
       const applied = remedy
-        ? call(() => remedy({ runId: run.id, stage: this.name, error: errorOf(context.failure), signal }))
+        ? this.#bounded(`remedy '${name}' of stage '${this.name}'`, signal, own =>
+            remedy({ runId: run.id, stage: this.name, error: errorOf(context.failure), signal: own }),
+          )
         : Promise.reject(
             new HoldfastError(
               'invalid_options',
@@ -160,13 +170,13 @@ export class ActorStage implements LiveStage {
     const { run, definition } = this
     const { signal } = this.#startWork()
     run.afterCommit(() => {
-      call(() =>
+      this.#bounded(`the fallback of stage '${this.name}'`, signal, own =>
         definition.fallback?.({
           input: this.input,
           results: run.resultsOf(definition.ancestors),
           error: errorOf(context.failure),
           ...(this.item ? { item: this.itemValue() } : {}),
-          signal,
+          signal: own,
         }),
       ).then(
         value =>
@@ -279,10 +289,15 @@ export class ActorStage implements LiveStage {
             )
           : (error ?? { name: 'StageError', message: `stage '${this.name}' failed` })
       if (run.definition.origin === 'built' || status !== 'failed')
-        run.fail({ status, error: encoded, stage: this.name })
+        run.fail({ status, error: encoded, stage: this.name, attempt: this.#attempts })
+      run.lastFailed = { stage: this.name, attempt: this.#attempts, message: encoded.message }
       return decodeError(encoded)
     }
     return undefined
+  }
+
+  get #attempts(): number {
+    return this.run.memory.stages.get(this.name)?.attempts || 1
   }
 
   /** The value of this output for the machine of one's own that invoked the stage. */
@@ -312,6 +327,11 @@ export class ActorStage implements LiveStage {
     this.#work?.abort()
     this.#work = new AbortController()
     return { signal: this.#work.signal }
+  }
+
+  /** Work beside the function has the time of the stage. */
+  #bounded(what: string, signal: AbortSignal, work: (signal: AbortSignal) => unknown): Promise<unknown> {
+    return bounded({ clock: this.run.services.clock, limitMs: this.timeoutMs, what, signal }, work)
   }
 
   /** Sends what came of some work to the machine, unless the stage has gone on without it. */
@@ -347,7 +367,7 @@ export class ActorStage implements LiveStage {
       failure: describeFailure(thrown),
       at: clock.now(),
       delayMs: backoffDelayMs(this.profile.retry.backoff, tries, random()),
-      restartBudgetLeft: restartBudgetLeft(this.run),
+      restartBudgetLeft: restartBudgetLeft(this),
     }
   }
 
@@ -369,7 +389,3 @@ function fellBackData(result: JsonText | undefined, error: EncodedError | undefi
 
 const errorOf = (failure: StageFailure | null): Error =>
   failure ? decodeError(failure.error as EncodedError) : new StageError('the stage failed')
-
-async function call(work: () => unknown): Promise<unknown> {
-  return work()
-}

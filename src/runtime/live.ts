@@ -36,6 +36,8 @@ export interface KeptOptions {
   readonly profile?: string | object | undefined
   readonly budget?: Budget | undefined
   readonly deadlineAt?: number | undefined
+  /** When the `wallTime` of the budget is used up. */
+  readonly wallTimeUntil?: number | undefined
   readonly priority?: number | undefined
   readonly cwd: string
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
@@ -85,6 +87,8 @@ export interface LiveRun {
   readonly flow: AnyActorRef | undefined
   readonly status: RunStatus
   readonly failure: RunFailure | undefined
+  /** The stage that failed last: a machine of one's own that does not handle it ends with its error. */
+  lastFailed: { readonly stage: string; readonly attempt: number; readonly message: string } | undefined
   /** The process has let go of the run without ending it: nothing is written or started any more. */
   readonly detached: boolean
   /** What the next commit will hold. */
@@ -112,7 +116,10 @@ export interface LiveRun {
   noteDegraded(part: DegradedPart): void
   /** Remembers why the run fails; the first reason stays. */
   fail(failure: RunFailure): void
+  /** The deadline of the run has passed. */
   passDeadline(): void
+  /** The `wallTime` of the budget is used up. */
+  exceedWallTime(): void
   /** Why a stage that was stopped by its machine had to stop. */
   stopReason(stage: string): Error
 }
@@ -127,7 +134,7 @@ export interface LiveStage {
   readonly profile: ResolvedProfile
   readonly policy: StagePolicy
   /** The run's input, or of a machine of one's own what the stage was invoked with. */
-  readonly input: unknown
+  input: unknown
   readonly attempt: Attempt | undefined
   readonly timeoutMs: number
   readonly warnAfterMs: number | undefined
@@ -243,6 +250,10 @@ export interface RunServices {
   readonly rulesOf: RulesOf
   /** Starts the run's root actor under the supervisor of the runs. */
   supervise(run: SupervisedRun): void
+  /** Stops the run's root actor; nobody is told. */
+  dismiss(run: LiveRun): void
+  /** A run that was held before it had begun waits for a place again. */
+  readmit(run: LiveRun): void
   /** Examines the ground by the health monitors. */
   preflight(cwd: string, signal: AbortSignal): Promise<PreflightReport>
   /** Makes a model call with retries, circuits and fallbacks; records it in the ledger. */

@@ -33,15 +33,14 @@ export function createPlaces(limit: number): Places {
     release() {
       taken--
       if (taken === 0) onIdle()
-      const next = queue[head]
-      if (!open || !next) return
-      head++
-      if (head === queue.length) {
-        queue = []
-        head = 0
+      while (open && taken < limit && head < queue.length) {
+        const next = queue[head++] as () => void
+        taken++
+        next()
       }
-      taken++
-      next()
+      if (head < queue.length) return
+      queue = []
+      head = 0
     },
     takeBack() {
       taken++

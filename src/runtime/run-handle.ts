@@ -1,6 +1,8 @@
 /** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
 
+import { z } from 'zod'
 import { HoldfastError, RunNotFoundError } from '../errors.ts'
+import { parseOptions } from '../options.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { EventsOptions, Run, RunResult, Subscription } from './api.ts'
@@ -18,6 +20,8 @@ export interface HandleParts {
 export function createRunHandle(id: string, workflow: string, parts: HandleParts): Run {
   return new RunHandle(id, workflow, parts)
 }
+
+const eventsSchema = z.strictObject({ from: z.int().min(1).optional() })
 
 class RunHandle implements Run {
   readonly id: string
@@ -63,9 +67,10 @@ class RunHandle implements Run {
   }
 
   events(options: EventsOptions = {}): AsyncIterable<JournalEvent> {
+    const { from } = parseOptions(eventsSchema, options, 'events')
     return this.#parts.feed.follow(
       this.id,
-      options.from ?? 1,
+      from ?? 1,
       async () => isEnded(await this.status()) && !this.#parts.runs.find(this.id),
     )
   }

@@ -23,3 +23,15 @@ export function inputOf(definition: WorkflowDefinition, text: JsonText): unknown
 
 /** An absent input is the empty text. */
 export const rawInput = (text: JsonText): unknown => (text === '' ? undefined : JSON.parse(text))
+
+/** Whether two kept inputs are the same to the stages: the order of keys and a default that is spelled out do not count. */
+export function isSameInput(definition: WorkflowDefinition, a: JsonText, b: JsonText): boolean {
+  return a === b || canonical(inputOf(definition, a)) === canonical(inputOf(definition, b))
+}
+
+const canonical = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_key, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )

@@ -78,7 +78,9 @@ export interface RunMemory {
   readonly compensated: Set<string>
   /** How often an invoke id of a machine of one's own has been started. */
   readonly occurrences: Map<string, number>
-  /** The inputs of stages of a machine of one's own that have not ended. */
+  /** Under which source name a stage of a machine of one's own was given. */
+  readonly sources: Map<string, string>
+  /** The inputs of stages of a machine of one's own. */
   readonly stageInputs: Map<string, unknown>
 }
 
@@ -114,6 +116,7 @@ export function emptyMemory(): RunMemory {
     degraded: [],
     compensated: new Set(),
     occurrences: new Map(),
+    sources: new Map(),
     stageInputs: new Map(),
   }
 }
@@ -144,8 +147,10 @@ export function remember(memory: RunMemory, row: JournalRow): void {
     case 'stage.started': {
       const { id } = occurrenceOf(stage)
       memory.occurrences.set(id, (memory.occurrences.get(id) ?? 0) + 1)
-      if (row.data.startsWith('{"input":')) {
-        memory.stageInputs.set(stage, (JSON.parse(row.data) as { input: unknown }).input)
+      if (row.data.startsWith('{"source":')) {
+        const { source, input } = JSON.parse(row.data) as { source: string; input?: unknown }
+        memory.sources.set(stage, source)
+        memory.stageInputs.set(stage, input)
       }
       memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts: 0, failures: 0, outcome: null })
       return

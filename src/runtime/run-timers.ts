@@ -1,7 +1,7 @@
 /**
  * The durable timers of one run. A timer is a row in the store and an entry in the wheel; setting and clearing it is
  * part of the commit of what caused it, so a restored run has exactly the timers that its snapshot expects, with their
- * absolute due times. While a run is paused, what comes due is held and follows when it is resumed.
+ * absolute due times. While a run is paused only the timers of the run as a whole are armed.
  */
 import type { TimerRow } from '../store/store.ts'
 import type { LiveRun, RunTimers } from './live.ts'
@@ -12,7 +12,6 @@ export class DurableTimers implements RunTimers {
   readonly #run: LiveRun
   readonly #rows: Map<string, TimerRow>
   readonly #wheelTimers = new Map<string, WheelTimer>()
-  readonly #held = new Set<string>()
 
   constructor(run: LiveRun, rows: readonly TimerRow[]) {
     this.#run = run
@@ -30,7 +29,6 @@ export class DurableTimers implements RunTimers {
     if (!this.#rows.delete(key)) return
     this.#run.pending.clearTimer(key)
     this.#disarm(key)
-    this.#held.delete(key)
   }
 
   /** The timers of one kind, with when they are due. */
@@ -45,29 +43,25 @@ export class DurableTimers implements RunTimers {
       )
   }
 
-  /** Arms what the store had: what is overdue comes due at once. */
-  rearm(): void {
+  /** Arms what the store had: what is overdue comes due at once. `run`: only those of the run as a whole. */
+  rearm(which: 'all' | 'run' = 'all'): void {
     for (const row of this.#rows.values()) {
-      if ((JSON.parse(row.data) as TimerPurpose).kind !== 'scheduled') this.#arm(row)
+      const { kind } = JSON.parse(row.data) as TimerPurpose
+      if (kind !== 'scheduled' && (which === 'all' || isOfRun(kind))) this.#arm(row)
     }
-  }
-
-  /** Lets what came due during a pause follow. */
-  release(): void {
-    for (const key of [...this.#held]) {
-      const row = this.#rows.get(key)
-      if (row) this.#come(row)
-    }
-    this.#held.clear()
   }
 
   clearAll(): void {
     for (const key of [...this.#rows.keys()]) this.clear(key)
   }
 
-  /** Disarms all; the rows in the store stay. */
-  forget(): void {
-    for (const key of [...this.#wheelTimers.keys()]) this.#disarm(key)
+  /** Disarms all, or all but those of the run as a whole; the rows in the store stay. */
+  forget(except?: 'run'): void {
+    for (const key of [...this.#wheelTimers.keys()]) {
+      const row = this.#rows.get(key)
+      if (except && row && isOfRun((JSON.parse(row.data) as TimerPurpose).kind)) continue
+      this.#disarm(key)
+    }
   }
 
   #arm(row: TimerRow): void {
@@ -86,12 +80,9 @@ export class DurableTimers implements RunTimers {
   #come(row: TimerRow): void {
     if (this.#rows.get(row.key) !== row) return
     const purpose = JSON.parse(row.data) as TimerPurpose
-    if (this.#run.status === 'paused' && purpose.kind !== 'deadline') {
-      this.#held.add(row.key)
-      return
-    }
     this.clear(row.key)
     if (purpose.kind === 'deadline') return this.#run.passDeadline()
+    if (purpose.kind === 'wallTime') return this.#run.exceedWallTime()
     if (purpose.kind === 'scheduled') return
     const stage = this.#run.liveStage(purpose.stage)
     if (purpose.kind === 'delay') return stage?.passDelay()
@@ -99,3 +90,6 @@ export class DurableTimers implements RunTimers {
     this.#run.waits.endWait(purpose.stage, purpose.key)
   }
 }
+
+/** These count everything, a pause too. */
+const isOfRun = (kind: TimerPurpose['kind']): boolean => kind === 'deadline' || kind === 'wallTime'

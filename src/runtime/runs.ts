@@ -3,18 +3,18 @@
  * One id is one run: who starts it again gets the same, and who starts another under it is refused.
  */
 
-import { HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
-import { isEnded, type NewRun, type RunRow, type Store, type StoredRun } from '../store/store.ts'
+import { encodeError, HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
+import { isEnded, type NewRun, type RunRow, type RunStatus, type Store, type StoredRun } from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
 import type { KeepAlive } from './keep-alive.ts'
-import type { RunServices } from './live.ts'
+import type { KeptOptions, RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
 import type { Registry } from './registry.ts'
-import { keptInput } from './run-input.ts'
+import { isSameInput, keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
 import type { ResolvedStart } from './runtime-options.ts'
 
@@ -34,6 +34,9 @@ interface Waiter {
   readonly resolve: (result: RunResult) => void
   readonly reject: (error: unknown) => void
 }
+
+/** Generated ids that are tried before a start is refused. */
+const mostDraws = 100
 
 /** Runs that are loaded from the store at once during recovery. */
 const recoveryPage = 500
@@ -72,7 +75,8 @@ export class Runs {
       )
     }
     const text = keptInput(definition, input)
-    const id = checkName(start.id ?? ids.run(definition.name), 'the id of a run')
+    const id =
+      start.id === undefined ? await this.#freshId(ids, definition.name) : checkName(start.id, 'the id of a run')
     const spec: NewRun = {
       workflow: definition.name,
       version: definition.version,
@@ -90,7 +94,7 @@ export class Runs {
       const row = live ? undefined : await this.#options.store.readRun(id)
       const known = live?.spec ?? row
       if (known) {
-        refuseOther(id, known, spec)
+        refuseOther(id, known, spec, definition)
         // Begun by an earlier process and not taken up yet: it goes on here.
         if (row && !isEnded(row.status)) await (await this.adopt(id)).durable()
         return id
@@ -142,6 +146,7 @@ export class Runs {
         try {
           this.#revive(stored)
           recovered.push(stored.run.id)
+          await this.#cancelOrphan(stored.run)
         } catch (error) {
           skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
         }
@@ -149,6 +154,23 @@ export class Runs {
     }
     await this.#options.services.pipeline.settled()
     return { recovered, skipped }
+  }
+
+  /** Cancels a child whose parent has ended, in memory or not; one that has ended itself is left alone. */
+  async cancelChild(childId: string, parentId: string): Promise<void> {
+    const { store, services } = this.#options
+    try {
+      const row = this.#live.get(childId)?.spec ?? (await store.readRun(childId))
+      if (row?.parent?.runId !== parentId || ('status' in row && isEnded(row.status as RunStatus))) return
+      const run = await this.adopt(childId)
+      run.cancel(`its parent ${parentId} has ended`)
+      await run.durable()
+    } catch (error) {
+      services.log.warn(
+        { runId: childId, error: encodeError(error) },
+        `child run ${childId} could not be cancelled with its parent`,
+      )
+    }
   }
 
   /** The next end of a run. */
@@ -179,6 +201,14 @@ export class Runs {
     this.admit()
   }
 
+  /** A run that was held before it had begun waits for a place again. */
+  readmit(runId: string): void {
+    const run = this.#live.get(runId)
+    if (!run) return
+    if (this.#hasPlace()) run.launch()
+    else this.#enqueue(run)
+  }
+
   /** Gives free places to those who wait. */
   admit(): void {
     while (this.#queue.length > 0 && this.#working() < this.#options.places) {
@@ -203,6 +233,19 @@ export class Runs {
     if (this.#closedBy !== undefined) throw this.#closedBy
   }
 
+  /** An id that no run has: chance may draw one twice, and a seeded chance does in every new process. */
+  async #freshId(ids: Ids, workflow: string): Promise<string> {
+    for (let draws = 0; draws < mostDraws; draws++) {
+      const id = checkName(ids.run(workflow), 'the id of a run')
+      if (this.#live.has(id) || this.#starting.has(id)) continue
+      if ((await this.#options.store.readRun(id)) === undefined && !this.#starting.has(id)) return id
+    }
+    throw new RunConflictError(
+      `${mostDraws} generated ids were all taken; give an id to start, or other \`ids\` to createRuntime`,
+      { workflow },
+    )
+  }
+
   async #begin(run: ActorRun): Promise<void> {
     this.#hold(run)
     const launch = this.#hasPlace()
@@ -222,6 +265,13 @@ export class Runs {
       else this.#enqueue(run)
     } else run.revive(epoch)
     return run
+  }
+
+  /** A child whose parent ended while no process could cancel it. */
+  async #cancelOrphan({ id, parent, options }: RunRow): Promise<void> {
+    if (!parent || (JSON.parse(options) as KeptOptions).onParentClose === 'abandon') return
+    const above = this.#live.get(parent.runId) ? undefined : await this.#options.store.readRun(parent.runId)
+    if (above && isEnded(above.status)) await this.cancelChild(id, parent.runId)
   }
 
   #hold(run: ActorRun): void {
@@ -249,14 +299,14 @@ export class Runs {
 }
 
 /** One id is one run. @throws RunConflictError when another is asked for under it */
-function refuseOther(id: string, known: NewRun, asked: NewRun): void {
+function refuseOther(id: string, known: NewRun, asked: NewRun, definition: WorkflowDefinition): void {
   if (known.workflow !== asked.workflow) {
     throw new RunConflictError(
       `run ${id} exists and is of workflow '${known.workflow}', not '${asked.workflow}'; choose another id`,
       { runId: id, workflow: known.workflow },
     )
   }
-  if (known.input !== asked.input) {
+  if (!isSameInput(definition, known.input, asked.input)) {
     throw new RunConflictError(
       `run ${id} exists and was started with another input; choose another id, or start it with the same input`,
       { runId: id },

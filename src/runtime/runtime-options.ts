@@ -7,7 +7,7 @@ import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import { offline } from '../providers/offline.ts'
 import type { Provider } from '../providers/provider.ts'
-import { type KnownProfiles, profileOf, type ResolvedProfile } from '../resilience/profiles.ts'
+import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { sqliteStore } from '../store/sqlite-store.ts'
 import type { Store } from '../store/store.ts'
@@ -15,7 +15,7 @@ import { type Clock, systemClock } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { createIds, type Ids } from '../time/ids.ts'
 import { type Random, systemRandom } from '../time/random.ts'
-import { type AnyWorkflow, isWorkflow } from '../workflow/definition.ts'
+import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
 import type { KeptOptions } from './live.ts'
 
@@ -84,7 +84,7 @@ const startSchema = z.strictObject({
     .string()
     .min(1)
     .max(200)
-    .regex(/^[^\p{Cc}/\\]+$/u, 'must have neither slashes nor control characters')
+    .regex(/^\P{Cc}+$/u, 'must have no control characters')
     .optional(),
   tags: z.array(z.string().min(1)).optional(),
   profile: z.union([z.string(), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
@@ -153,14 +153,20 @@ export interface ResolvedStart {
 /** @throws OptionsError */
 export function resolveStartOptions(
   given: StartOptions,
-  context: { now: number; profiles: KnownProfiles; budget: Budget | undefined; source?: string | undefined },
+  context: {
+    now: number
+    profiles: KnownProfiles
+    budget: Budget | undefined
+    source?: string | undefined
+    workflow: Pick<WorkflowDefinition, 'profile' | 'task'>
+  },
 ): ResolvedStart {
   const options = parseOptions(startSchema, given, 'start')
   if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
+  const ofProfile = resolveProfile({ start: options.profile, workflow: context.workflow }, context.profiles)
   const budget = options.budget ?? context.budget
-  const deadlines = [options.deadline, budget?.wallTime]
-    .filter(value => value !== undefined)
-    .map(value => toMs(value, 'deadline'))
+  const wallTimeMs = budget ? budget.wallTime && toMs(budget.wallTime, 'budget.wallTime') : ofProfile.budget?.wallTimeMs
+  const runMs = options.deadline === undefined ? ofProfile.timeout.runMs : toMs(options.deadline, 'deadline')
   return {
     id: options.id,
     source: context.source,
@@ -168,7 +174,8 @@ export function resolveStartOptions(
     kept: {
       ...(options.profile === undefined ? {} : { profile: options.profile }),
       ...(budget === undefined ? {} : { budget }),
-      ...(deadlines.length === 0 ? {} : { deadlineAt: context.now + Math.min(...deadlines) }),
+      ...(runMs === undefined ? {} : { deadlineAt: context.now + runMs }),
+      ...(wallTimeMs === undefined ? {} : { wallTimeUntil: context.now + wallTimeMs }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       cwd: options.cwd ?? process.cwd(),
     },
@@ -193,8 +200,22 @@ const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 function loggerOf(given: object | false | undefined): Logger {
   if (given === false) return silent
-  if (given === undefined) return pino({ level: 'warn' }, pino.destination(2)) as unknown as Logger
+  if (given === undefined) return harmless(pino({ level: 'warn' }, pino.destination(2)) as unknown as Logger)
   const methods = given as Partial<Logger>
-  if (methods.info && methods.warn && methods.error && methods.debug) return given as Logger
-  return pino(given) as unknown as Logger
+  if (methods.info && methods.warn && methods.error && methods.debug) return harmless(given as Logger)
+  return harmless(pino(given) as unknown as Logger)
+}
+
+/** A logger that throws harms nobody: logging is optional, and nothing optional can fail a run. */
+function harmless(logger: Logger): Logger {
+  const safe =
+    (level: keyof Logger) =>
+    (data: object, message: string): void => {
+      try {
+        logger[level](data, message)
+      } catch {
+        // There is nowhere left to say so.
+      }
+    }
+  return { debug: safe('debug'), info: safe('info'), warn: safe('warn'), error: safe('error') }
 }

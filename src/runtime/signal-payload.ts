@@ -9,12 +9,13 @@ import { checkName } from './names.ts'
 
 /** @throws ValidationError when the workflow has no such signal, or the payload is not of its form */
 export function acceptedPayload(definition: WorkflowDefinition, name: string, payload: unknown): JsonText {
+  if (typeof name !== 'string') throw new ValidationError('signal: its name must be a text', {})
   const where = `signal '${name}' of workflow '${definition.name}'`
   checkName(name, where)
   if (name.startsWith('xstate.')) {
     throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
   }
-  const schema = definition.signals[name]
+  const schema = Object.hasOwn(definition.signals, name) ? definition.signals[name] : undefined
   if (!schema) {
     refuseUnknown(definition, name, where)
     return encodeJson(payload ?? {}, where) as JsonText

@@ -3,9 +3,10 @@
  * again, by the same function in a later execution, it gives what was recorded.
  */
 
+import { z } from 'zod'
 import { decodeError, type EncodedError, ValidationError } from '../errors.ts'
-import { suggestion } from '../options.ts'
-import { toMs } from '../time/duration.ts'
+import { parseOptions, suggestion } from '../options.ts'
+import { type Duration, toMs } from '../time/duration.ts'
 import type {
   GenerateOptions,
   GenerateResult,
@@ -62,17 +63,14 @@ export function createStageContext(attempt: Attempt): StageContext {
     get model() {
       return stageModel(attempt)
     },
-    step: <T>(name: string, second: StepOptions | StepFunction<T>, third?: StepFunction<T>): Promise<T> =>
+    step: <T>(name: string, second: StepOptions | StepFunction<T> | undefined, third?: StepFunction<T>): Promise<T> =>
       handled(
         typeof second === 'function'
           ? runStep(attempt, name, {}, second)
-          : runStep(attempt, name, second, third as StepFunction<T>),
+          : runStep(attempt, name, second ?? {}, third as StepFunction<T>),
       ),
     sleep: duration => handled(sleep(attempt, toMs(duration, 'sleep'))),
-    waitFor: (signal, options) =>
-      handled(
-        waitFor(attempt, signal, options?.timeout === undefined ? undefined : toMs(options.timeout, 'waitFor timeout')),
-      ),
+    waitFor: (signal, options) => handled(waitFor(attempt, signal, options ?? {})),
     startChild: (workflow, input, options) => handled(startChildRun(attempt, workflow, input, options ?? {})),
     degrade(reason) {
       attempt.ensureCurrent()
@@ -104,9 +102,15 @@ async function sleep(attempt: Attempt, durationMs: number): Promise<void> {
   await answer
 }
 
-async function waitFor(attempt: Attempt, signal: string, timeoutMs: number | undefined): Promise<unknown> {
+const waitSchema = z.strictObject({
+  timeout: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
+})
+
+async function waitFor(attempt: Attempt, signal: string, given: object): Promise<unknown> {
   attempt.ensureCurrent()
   const { stage } = attempt
+  const { timeout } = parseOptions(waitSchema, given, `waitFor in stage '${stage.name}'`)
+  const timeoutMs = timeout === undefined ? undefined : toMs(timeout, 'waitFor: timeout')
   const { run } = stage
   const declared = Object.keys(run.definition.signals)
   if (run.definition.origin === 'built' && !declared.includes(signal)) {

@@ -5,12 +5,13 @@
  */
 
 import { z } from 'zod'
-import { encodeError, StageError, TimeoutError, ValidationError } from '../errors.ts'
+import { encodeError, StageError, ValidationError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
-import { backoffDelayMs } from '../time/backoff.ts'
-import { type Duration, formatMs, toMs } from '../time/duration.ts'
+import { type Backoff, backoffDelayMs } from '../time/backoff.ts'
+import { type Duration, toMs } from '../time/duration.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { StepContext, StepOptions } from '../workflow/stage-context.ts'
+import { bounded } from './bounded-work.ts'
 import type { Attempt } from './live.ts'
 import { checkName } from './names.ts'
 
@@ -18,10 +19,20 @@ const duration = z.custom<Duration>(value => typeof value === 'number' || typeof
   error: 'must be a duration',
 })
 
+const backoffKind = z.enum(['exponential', 'linear', 'fixed', 'decorrelated'])
+const backoffShape = z.strictObject({
+  kind: backoffKind.optional(),
+  base: duration.optional(),
+  max: duration.optional(),
+  jitter: z.number().min(0).max(1).optional(),
+})
+
 const optionsSchema = z.strictObject({
   key: z.string().min(1).optional(),
   timeout: duration.optional(),
-  retry: z.strictObject({ max: z.int().min(0), backoff: duration.optional() }).optional(),
+  retry: z
+    .strictObject({ max: z.int().min(0), backoff: z.union([backoffKind, backoffShape, duration]).optional() })
+    .optional(),
 })
 
 export async function runStep<T>(
@@ -43,8 +54,7 @@ export async function runStep<T>(
   const known = run.ledger(stage.name, key)
   if (known?.state === 'succeeded') return (JSON.parse(known.data) as { value?: T }).value as T
   if (known?.state === 'intended') admitUnknown(attempt, key, where)
-  const backoff =
-    options.retry?.backoff === undefined ? stage.profile.retry.backoff : fixed(toMs(options.retry.backoff))
+  const backoff = backoffOf(options.retry?.backoff, stage.profile.retry.backoff)
   const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, 'step timeout')
   return attempt.working(async () => {
     for (let failures = 0; ; failures++) {
@@ -77,7 +87,7 @@ async function tryStep<T>(
   await attempt.durable()
   let text: string | undefined
   try {
-    text = encodeJson(await bounded(attempt, timeoutMs, where, fn, `${run.id}/${stage.name}/${key}`), where)
+    text = encodeJson(await runBounded(attempt, timeoutMs, where, fn, `${run.id}/${stage.name}/${key}`), where)
   } catch (error) {
     attempt.ensureCurrent()
     run.dispatch(() => {
@@ -97,35 +107,20 @@ async function tryStep<T>(
 }
 
 /** Runs `fn` with a signal of its own, for at most its timeout. */
-async function bounded<T>(
+function runBounded<T>(
   attempt: Attempt,
   timeoutMs: number | undefined,
-  where: string,
+  what: string,
   fn: (context: StepContext) => T | Promise<T>,
   idempotencyKey: string,
 ): Promise<T> {
-  if (timeoutMs === undefined)
-    return attempt.guard(Promise.resolve().then(() => fn({ signal: attempt.signal, idempotencyKey })))
-  const { clock } = attempt.stage.run.services
-  const own = new AbortController()
-  const stop = (): void => own.abort(attempt.signal.reason)
-  attempt.signal.addEventListener('abort', stop, { once: true })
-  let timer: unknown
-  const late = new Promise<never>((_, reject) => {
-    timer = clock.setTimeout(() => {
-      const error = new TimeoutError(`${where} took longer than ${formatMs(timeoutMs)}`, { timeoutMs })
-      own.abort(error)
-      reject(error)
-    }, timeoutMs)
-  })
-  try {
-    return await attempt.guard(
-      Promise.race([late, Promise.resolve().then(() => fn({ signal: own.signal, idempotencyKey }))]),
-    )
-  } finally {
-    clock.clearTimeout(timer)
-    attempt.signal.removeEventListener('abort', stop)
+  if (timeoutMs === undefined) {
+    return attempt.guard((async () => fn({ signal: attempt.signal, idempotencyKey }))())
   }
+  const { clock } = attempt.stage.run.services
+  return attempt.guard(
+    bounded({ clock, limitMs: timeoutMs, what, signal: attempt.signal }, signal => fn({ signal, idempotencyKey })),
+  )
 }
 
 /** The step was begun by a process that died: whether it happened is unknown. */
@@ -150,4 +145,19 @@ function pause(attempt: Attempt, delayMs: number): Promise<void> {
   return attempt.guard(wait).finally(() => clock.clearTimeout(timer))
 }
 
-const fixed = (base: number) => ({ kind: 'fixed', base, max: base, jitter: 0 }) as const
+/** A kind, some numbers, or the same delay each time; what is not said is the profile's. */
+function backoffOf(
+  given: z.output<typeof backoffKind> | z.output<typeof backoffShape> | Duration | undefined,
+  usual: Backoff,
+): Backoff {
+  if (given === undefined) return usual
+  const kind = backoffKind.safeParse(given)
+  if (kind.success) return { ...usual, kind: kind.data }
+  if (typeof given === 'object') {
+    const base = given.base === undefined ? usual.base : toMs(given.base, 'retry.backoff.base')
+    const max = given.max === undefined ? Math.max(usual.max, base) : toMs(given.max, 'retry.backoff.max')
+    return { kind: given.kind ?? usual.kind, base, max, jitter: given.jitter ?? usual.jitter }
+  }
+  const delayMs = toMs(given as Duration, 'retry.backoff')
+  return { kind: 'fixed', base: delayMs, max: delayMs, jitter: 0 }
+}

@@ -1,6 +1,8 @@
 /** What is to happen when a durable timer is due. Kept with the timer, as JSON. */
 export type TimerPurpose =
   | { readonly kind: 'deadline' }
+  /** The time that the budget of the run allows. */
+  | { readonly kind: 'wallTime' }
   /** The backoff of a stage is over. */
   | { readonly kind: 'delay'; readonly stage: string }
   /** A `sleep` of a stage is over. */

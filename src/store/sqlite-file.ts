@@ -1,7 +1,10 @@
 /**
  * One store file and the connection to it: the claim's, or else an idle one that is opened when something is read, or a
  * command is left, for the first time. Closing gives up the connection and the claim; the file may be claimed again.
+ * What is opened and locked is the real file behind the path, so that two paths to one file are one store.
  */
+import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 import { leaseLost, ownedElsewhere } from './refusals.ts'
 import {
   closeWriter,
@@ -69,8 +72,9 @@ export class StoreFile {
   /** Writes without the need of a claim; the connection that it takes is kept, and reads from then on. */
   write(driver: SqliteDriver, work: (database: SqliteDatabase) => void): void {
     if (!this.#claim && !this.#idle?.isWritable) {
-      makePlace(this.#path)
-      const database = openForWriting(driver, this.#path, false)
+      const path = realPathOf(this.#path)
+      makePlace(path)
+      const database = openForWriting(driver, path, false)
       this.#closeIdle()
       this.#idle = this.#connected(database, true)
     }
@@ -80,13 +84,14 @@ export class StoreFile {
 
   claim(driver: SqliteDriver, claimant: Parameters<Store['claim']>[0]): StoreOwner {
     if (this.#claim) throw ownedElsewhere(this.#path, this.#claim.owner)
-    makePlace(this.#path)
+    const path = realPathOf(this.#path)
+    makePlace(path)
     // What is there is read first: a file that is no store of ours is refused before anything is put beside it.
     const current = this.#connection(driver)
-    const lock = takeOwnership(driver, this.#path)
+    const lock = takeOwnership(driver, path)
     if (!lock) throw ownedElsewhere(this.#path, current?.reads.lastOwner())
     try {
-      const database = openForWriting(driver, this.#path, true)
+      const database = openForWriting(driver, path, true)
       try {
         const writes = sqliteWrites(database, this.#path)
         const owner = writes.takeEpoch(claimant)
@@ -111,7 +116,7 @@ export class StoreFile {
 
   owner(driver: SqliteDriver): StoreOwner | undefined {
     if (this.#claim) return this.#claim.owner
-    return isOwned(driver, this.#path) ? this.#connection(driver)?.reads.lastOwner() : undefined
+    return isOwned(driver, realPathOf(this.#path)) ? this.#connection(driver)?.reads.lastOwner() : undefined
   }
 
   describe(driver: SqliteDriver): StoreDescription {
@@ -148,7 +153,7 @@ export class StoreFile {
 
   #connection(driver: SqliteDriver): Connection | undefined {
     if (this.#claim ?? this.#idle) return this.#claim ?? this.#idle
-    const database = openForReading(driver, this.#path)
+    const database = openForReading(driver, realPathOf(this.#path))
     if (database) this.#idle = this.#connected(database, false)
     return this.#idle
   }
@@ -163,4 +168,17 @@ export class StoreFile {
     this.#idle = undefined
     idle?.database.close()
   }
+}
+
+/** The path without symbolic links, also where the file, its directory or what a link leads to is still to be made. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || dirname(path) === path) throw error
+  }
+  const directory = realPathOf(dirname(path))
+  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()
+  return isLink ? realPathOf(resolve(directory, readlinkSync(path))) : join(directory, basename(path))
 }

@@ -3,6 +3,7 @@
  * system holds the lock for the process and drops it at its death, `kill -9` included, so the next claim succeeds at
  * once and there is no heartbeat to be late. SQLite keeps the lock between two claims of one process too. The lock
  * file stays empty, and must be opened by nothing but SQLite: closing any other handle on it would drop the lock.
+ * Paths given here are real ones: a lock beside a symbolic link would be another lock.
  */
 import { existsSync } from 'node:fs'
 import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'

@@ -3,7 +3,9 @@
  * would come over the wire or be thrown, or a function of the request that gives one of them. Delays run on an injected
  * clock, and every request is kept.
  */
+import { z } from 'zod'
 import { OptionsError, ProviderError } from '../errors.ts'
+import { parseOptions } from '../options.ts'
 import type { CallContext, Model, ModelAnswer, ModelRequest, Provider, Tier, Usage } from '../providers/provider.ts'
 import type { WireFailure } from '../resilience/failure-evidence.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
@@ -45,6 +47,20 @@ export interface ScriptedProviderOptions {
   readonly loop?: boolean | undefined
 }
 
+const tier = z.enum(['cheap', 'capable', 'premium'])
+const scriptedProviderOptions = z.strictObject({
+  id: z.string().min(1).optional(),
+  clock: z.custom<Clock>(isClock, { error: 'must be a clock, with now(), setTimeout(), clearTimeout()' }).optional(),
+  tier: tier.optional(),
+  models: z.array(z.looseObject({ id: z.string().min(1), tier })).optional(),
+  loop: z.boolean().optional(),
+})
+
+function isClock(value: unknown): boolean {
+  const clock = Object(value) as Record<string, unknown>
+  return ['now', 'setTimeout', 'clearTimeout'].every(method => typeof clock[method] === 'function')
+}
+
 export interface ScriptedCall {
   readonly request: ModelRequest
   readonly context: CallContext
@@ -57,18 +73,24 @@ export interface ScriptedProvider extends Provider {
 
 /**
  * A provider that follows a script. Past its end a call fails and says which call it was.
- * @throws OptionsError when the script is no array
+ * @throws OptionsError when the script is no array, or for an option that it does not know
  */
 export function scriptedProvider(
   script: readonly ScriptEntry[],
   options: ScriptedProviderOptions = {},
 ): ScriptedProvider {
   if (!Array.isArray(script)) throw new OptionsError('scriptedProvider: the script must be an array of entries')
-  const { id = 'scripted', clock = systemClock, tier, loop = false } = options
+  const {
+    id = 'scripted',
+    clock = systemClock,
+    tier,
+    models = tier === undefined ? [] : [{ id, tier }],
+    loop = false,
+  } = parseOptions(scriptedProviderOptions, options, 'scriptedProvider options')
   const calls: ScriptedCall[] = []
   return {
     id,
-    models: options.models ?? (tier === undefined ? [] : [{ id, tier }]),
+    models,
     calls,
     async generate(request, context) {
       calls.push({ request, context })

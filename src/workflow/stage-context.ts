@@ -1,6 +1,7 @@
 /** What a stage's function is given. The runtime makes it; a stage sees nothing else of Holdfast. */
 import type { ZodType } from 'zod'
 import type { Message, MessagePart, Tier, ToolCall, Usage } from '../providers/provider.ts'
+import type { Backoff } from '../time/backoff.ts'
 import type { Duration } from '../time/duration.ts'
 import type { WorkflowName } from './workflow-name.ts'
 
@@ -81,12 +82,23 @@ export interface StepContext {
   readonly idempotencyKey: string
 }
 
+/** A kind, some numbers, or the same delay each time; what is not said is the profile's. */
+export type StepBackoff =
+  | Backoff['kind']
+  | {
+      readonly kind?: Backoff['kind'] | undefined
+      readonly base?: Duration | undefined
+      readonly max?: Duration | undefined
+      readonly jitter?: number | undefined
+    }
+  | Duration
+
 export interface StepOptions {
   /** Names the step among those of the same name; equal ones that run in parallel need it. */
   readonly key?: string | undefined
   readonly timeout?: Duration | undefined
   /** Without it a step is tried once. */
-  readonly retry?: { readonly max: number; readonly backoff?: Duration | undefined } | undefined
+  readonly retry?: { readonly max: number; readonly backoff?: StepBackoff | undefined } | undefined
 }
 
 export interface ChildRun {

@@ -19,7 +19,7 @@ const forAMoment = '{"ms":1500}'
 /** A run whose middle stage is at work. */
 async function atWork(id: string, input: string) {
   const started = place.start('run', 'slow.ts', '--id', id, '--input', input)
-  await started.said('long: started')
+  await started.said('long is at work')
   return started
 }
 

@@ -34,7 +34,7 @@ export default defineWorkflow({
   .output(({ results }) => ({ items: results.items, gate: results.gate }))
 `
 
-/** Writes a dot into a file as each stage begins; the middle one takes \`ms\`, and heeds its signal if told to. */
+/** Writes a dot into a file as each stage begins; the middle one takes \`ms\`, says so, and heeds its signal. */
 export const slow = `
 import { appendFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -44,6 +44,7 @@ export default defineWorkflow({ name: 'slow', version: '1' })
   .stage('first', () => appendFileSync('first', '.'))
   .stage('long', async ({ input, signal }: any) => {
     appendFileSync('long', '.')
+    console.log('long is at work')
     await setTimeout(input.ms, undefined, { signal })
     return 'slept'
   })

@@ -42,13 +42,14 @@ export class RunWorld {
   readonly #child: AnyWorkflow
   readonly #random: () => number
   readonly #asked = new Set<string>()
+  readonly #durable = new Set<string>()
   readonly #signals
   readonly #beganAt: number
   readonly #commitTurns: number
 
   constructor(spec: WorkflowSpec, { seed, commitTurns = 0 }: RunWorldOptions) {
     const witness = {
-      step: (stage: string, key: string) => this.#watch(stage, key),
+      step: (stage: string, key: string) => this.#watchStep(stage, key),
       isFirst: (what: string) => {
         if (this.#asked.has(what)) return false
         this.#asked.add(what)
@@ -65,7 +66,7 @@ export class RunWorld {
 
   /** Opens a runtime on the store; undefined when the process died of it. */
   async open(crash: Crash = {}): Promise<Life | undefined> {
-    const faulty = faultyStore(this.store, crash)
+    const faulty = faultyStore(this.#watched(), crash)
     const provider = scriptedProvider([request => this.#answer(String(request.messages.at(-1)?.content))], {
       clock: this.clock,
       loop: true,
@@ -156,19 +157,32 @@ export class RunWorld {
     return result
   }
 
-  async #answer(prompt: string): Promise<{ text: string; cost: number; delay: number }> {
-    const rows = await this.store.readLedger(runId)
+  #answer(prompt: string): { text: string; cost: number; delay: number } {
     const text = `answer to ${prompt}`
-    if (rows.some(row => row.kind === 'call' && row.state === 'succeeded' && row.data.includes(JSON.stringify(text))))
-      this.doneAgain.push(`call ${prompt}`)
+    if (this.#durable.has(text)) this.doneAgain.push(`call ${prompt}`)
     return { text, cost: 1, delay: Number(prompt.slice(prompt.lastIndexOf('/') + 1)) }
   }
 
-  async #watch(stage: string, key: string): Promise<void> {
-    const [id, name] = stage.includes('/') ? stage.split('/') : [runId, stage]
-    const rows = await this.store.readLedger(id as string)
-    if (rows.some(row => row.stage === name && row.key === key && row.state === 'succeeded'))
-      this.doneAgain.push(`${stage} ${key}`)
+  #watchStep(stage: string, key: string): void {
+    const full = stage.includes('/') ? stage : `${runId}/${stage}`
+    if (this.#durable.has(`${full} ${key}`)) this.doneAgain.push(`${full} ${key}`)
+  }
+
+  /** The store, with a note of every step and answer that it has ever had as done. */
+  #watched(): Store {
+    const { store } = this
+    return {
+      ...store,
+      commit: async (epoch, writes) => {
+        await store.commit(epoch, writes)
+        for (const { runId: id, ledger = [] } of writes) {
+          for (const { stage, key, kind, state, data } of ledger) {
+            if (state !== 'succeeded') continue
+            this.#durable.add(kind === 'call' ? JSON.parse(data).answer.text : `${id}/${stage} ${key}`)
+          }
+        }
+      },
+    }
   }
 }
 

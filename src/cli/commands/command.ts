@@ -1,5 +1,4 @@
 /** What a command file gives: how it is called, and what it does with what it was called with. */
-import type { Command } from 'commander'
 import type { ExitCode } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
 
@@ -8,5 +7,3 @@ export type Work<TFlags> = (session: Session, args: readonly string[], flags: TF
 
 /** Turns the work of a command into what commander calls. */
 export type Does = <TFlags>(work: Work<TFlags>) => (...given: unknown[]) => Promise<void>
-
-type AddCommand = (program: Command, does: Does) => void

@@ -2,8 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createActor } from 'xstate'
 import type { HealthCheck } from '../../../src/health/check.ts'
 import { builtInChecks } from '../../../src/health/checks.ts'
+import { createHealthMonitors } from '../../../src/health/monitors.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import { createWorld, settle } from '../../support/runtime-world.ts'
 
@@ -105,6 +108,98 @@ describe('the preflight of a stage', () => {
       degraded: [],
     })
     await runtime.close()
+  })
+})
+
+/** A check that answers when it is told to, watched by its monitor. */
+function watched() {
+  const clock = virtualClock()
+  const asked: { readonly cwd: string; readonly signal: AbortSignal; readonly answer: () => void }[] = []
+  const check: HealthCheck = {
+    name: 'slow',
+    check: ({ cwd, signal }) =>
+      new Promise(resolve => {
+        asked.push({ cwd, signal, answer: () => resolve({ healthy: true, message: 'fine' }) })
+      }),
+  }
+  const monitors = createHealthMonitors([check], clock)
+  const [spec] = monitors.specs
+  if (!spec) throw new Error('no monitor')
+  const monitor = createActor(spec.logic, { input: spec.input }).start()
+  const preflight = (cwd = '/here') => {
+    const controller = new AbortController()
+    const findings = monitors.preflight(cwd, controller.signal, () => monitor)
+    findings.catch(() => {})
+    return { findings, cancel: () => controller.abort(new Error('cancelled')) }
+  }
+  return { clock, asked, monitor, preflight }
+}
+const healthy = [{ name: 'slow', critical: false, healthy: true, message: 'fine' }]
+
+describe('a preflight that is cancelled', () => {
+  it('ends at once, stops its check and leaves no timer', async () => {
+    const { clock, asked, preflight } = watched()
+    const { findings, cancel } = preflight()
+    expect(clock.pending).toBe(1)
+    cancel()
+    await expect(findings).rejects.toThrow('cancelled')
+    expect(asked[0]?.signal.aborted).toBe(true)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('leaves the examination to another that waits for it, and the last one stops it', async () => {
+    const { clock, asked, preflight } = watched()
+    const [first, second, third] = [preflight(), preflight(), preflight()]
+    first.cancel()
+    await expect(first.findings).rejects.toThrow('cancelled')
+    expect(asked.map(({ signal }) => signal.aborted)).toEqual([false])
+    asked[0]?.answer()
+    expect(await second.findings).toEqual(healthy)
+    expect(await third.findings).toEqual(healthy)
+
+    const [fourth, fifth] = [preflight(), preflight()]
+    fourth.cancel()
+    fifth.cancel()
+    await expect(fifth.findings).rejects.toThrow('cancelled')
+    expect(asked.map(({ signal }) => signal.aborted)).toEqual([false, true])
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is no fault of the thing: the next preflight examines it anew', async () => {
+    const { asked, monitor, preflight } = watched()
+    const { findings, cancel } = preflight()
+    cancel()
+    await expect(findings).rejects.toThrow('cancelled')
+    const next = preflight()
+    asked[0]?.answer()
+    asked[1]?.answer()
+    expect(await next.findings).toEqual(healthy)
+    expect(asked).toHaveLength(2)
+    expect(monitor.getSnapshot()).toMatchObject({ value: 'healthy', context: { failures: 0 } })
+  })
+
+  it('lets one of another directory begin, and ends while it waits for its own turn', async () => {
+    const { clock, asked, preflight } = watched()
+    const [here, there, elsewhere] = [preflight('/here'), preflight('/there'), preflight('/elsewhere')]
+    elsewhere.cancel()
+    await expect(elsewhere.findings).rejects.toThrow('cancelled')
+    here.cancel()
+    await expect(here.findings).rejects.toThrow('cancelled')
+    await clock.advance(0)
+    expect(asked.map(({ cwd }) => cwd)).toEqual(['/here', '/there'])
+    asked[1]?.answer()
+    expect(await there.findings).toEqual(healthy)
+  })
+
+  it('leaves no timer when its run is cancelled', async () => {
+    const world = createWorld()
+    const runtime = await world.open({ health: { checks: [{ name: 'silent', check: () => new Promise(() => {}) }] } })
+    const run = await runtime.start(guarded().workflow)
+    await world.clock.advance(1)
+    await run.cancel()
+    await run.result()
+    await runtime.close()
+    expect(world.clock.pending).toBe(0)
   })
 })
 

@@ -51,6 +51,37 @@ describe('the offline provider', () => {
     expect(await summarize(' \n---\n```\ncode\n```')).toBe('')
   })
 
+  test('takes no row of a table for a sentence', async () => {
+    const row = 'The store failed. The store failed again.'
+    const edged = `| what | ${row} |\n|---|:--|\n${`| 1 | ${row} |\n`.repeat(40)}`
+    const bare = `what | ${row}\n--- | ---\n${`1 | ${row}\n`.repeat(40)}`
+    for (const table of [edged, bare, edged.replace(/^/gm, '> ')]) {
+      expect(await summarize(`Here it is.\n${table}\nAll else is well.`)).toBe('All else is well.')
+      expect(await summarize(table)).toBe('')
+    }
+    expect(await summarize('The flag is a | b here.')).toBe('The flag is a | b here.')
+  })
+
+  test('leaves fenced code out, also in a list, and code within code', async () => {
+    const code = 'The store failed. The store failed again.'
+    for (const block of [
+      `- \`\`\`sh\n  ${code}\n  \`\`\``,
+      `> ~~~\n> ${code}\n> ~~~`,
+      `\`\`\`\`md\n\`\`\`\n${code}\n\`\`\`\n${code}\n\`\`\`\``,
+    ]) {
+      expect(await summarize(`${block}\nAll is well.`)).toBe('All is well.')
+    }
+    expect(await summarize('```npm test``` is the command.')).toBe('```npm test``` is the command.')
+  })
+
+  test('cuts a very long sentence at a word', async () => {
+    const long = 'word '.repeat(300).trim()
+    expect(await summarize(long)).toBe(`${'word '.repeat(79)}word…`)
+    expect(await summarize(`- ${long}`)).toMatch(/^- (?:word )+word…$/)
+    const unbroken = await summarize('\u{20000}'.repeat(500))
+    expect(unbroken).toBe(`${'\u{20000}'.repeat(199)}…`)
+  })
+
   test('reads the text parts of messages and leaves the system out', async () => {
     const messages: ModelRequest['messages'] = [
       { role: 'system', content: 'You are a poet. Write a poem about the sea and the sea only.' },

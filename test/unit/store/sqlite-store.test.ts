@@ -1,4 +1,14 @@
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -104,6 +114,33 @@ test('two stores of one process cannot both own the file, and the next owner has
   await expect(first.commit(owner.epoch, [start('late')])).rejects.toMatchObject({ code: 'lease_lost' })
   await second.close()
 })
+
+test.each(['the file', 'its directory', 'a file still to be made'])(
+  'a file has one owner, also through a symbolic link to %s',
+  async linked => {
+    const home = join(directory, `${places++}`)
+    const file = join(home, 'deep', 'holdfast.db')
+    const first = sqliteStore(file)
+    const link = linked === 'its directory' ? join(home, 'link', 'holdfast.db') : join(home, 'link.db')
+    mkdirSync(home)
+    if (linked === 'a file still to be made') symlinkSync(join('deep', 'holdfast.db'), link)
+    const beforeTheFile = linked === 'a file still to be made' ? sqliteStore(link) : undefined
+    const owner = await (beforeTheFile ?? first).claim(claimant)
+    if (linked === 'the file') symlinkSync(file, link)
+    if (linked === 'its directory') symlinkSync(dirname(file), dirname(link))
+
+    const other = beforeTheFile ? file : link
+    const second = sqliteStore(other)
+    expect(await second.owner()).toEqual(owner)
+    await refusal(second.claim({ ...claimant, pid: 12 }), 'store_owned', other)
+    await second.enqueueCommand(command)
+    expect(await (beforeTheFile ?? first).pendingCommands()).toEqual([command])
+    await (beforeTheFile ?? first).close()
+    expect((await second.claim({ ...claimant, pid: 12 })).epoch).toBe(owner.epoch + 1)
+    await second.close()
+    expect(existsSync(`${link}-owner`)).toBe(linked === 'its directory')
+  },
+)
 
 test('an owner whose epoch was overtaken in the file is fenced off', async () => {
   const file = newFile()

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { OptionsError } from '../../../src/errors.ts'
 import type { ModelRequest } from '../../../src/providers/provider.ts'
 import { scriptedProvider } from '../../../src/testing/scripted-provider.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
@@ -65,5 +66,19 @@ describe('a scripted provider', () => {
   test('serves one tier where it is told to', () => {
     expect(scriptedProvider([], { id: 'a', tier: 'premium' }).models).toEqual([{ id: 'a', tier: 'premium' }])
     expect(scriptedProvider([]).models).toEqual([])
+  })
+
+  test('refuses an option that it does not know, and a value that is none', () => {
+    const refusal = (options: object) => {
+      expect(() => scriptedProvider([], options)).toThrow(OptionsError)
+      return expect(() => scriptedProvider([], options))
+    }
+    refusal({ loopp: true }).toThrow("scriptedProvider options: unknown option 'loopp'; did you mean 'loop'?")
+    refusal({ tier: 'cheep' }).toThrow('tier')
+    refusal({ clock: {} }).toThrow('clock: must be a clock')
+    expect(scriptedProvider([], { id: undefined, tier: undefined, models: undefined })).toMatchObject({
+      id: 'scripted',
+      models: [],
+    })
   })
 })
