@@ -8,6 +8,8 @@ import type { Clock } from '../time/clock.ts'
 export interface Degradation {
   /** @param component the component, or the run and stage, that works less well */
   report(component: string, reason: string): void
+  /** It works again, or what it was told of has ended. */
+  recovered(component: string): void
   /** `healthy`, `degraded`, `offline`, or `unknown` where nobody keeps it. */
   level(): string
 }
@@ -22,6 +24,7 @@ export function createDegradation(monitors: () => Supervisor, clock: Clock): Deg
   return {
     report: (component, reason) =>
       actor()?.send({ type: 'DEGRADED', component, reason, level: 'degraded', at: clock.now() }),
+    recovered: component => actor()?.send({ type: 'RECOVERED', component, at: clock.now() }),
     level: () => (actor()?.getSnapshot() as { value: string } | undefined)?.value ?? 'unknown',
   }
 }

@@ -26,7 +26,9 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
     actions: {
       findItems: ({ self, context }) => {
         const run = runOf(self)
-        run.atOnce(() => self.send(openMap(run, context.stage)))
+        run.atOnce(() => {
+          if (self.getSnapshot().status === 'active') self.send(openMap(run, context.stage))
+        })
       },
     },
   })

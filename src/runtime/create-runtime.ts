@@ -77,6 +77,7 @@ class HoldfastRuntime implements Runtime {
       log.error({ error: encodeError(error) }, 'a defect of Holdfast: please report it')
     const defer = (work: () => void): void => void setImmediate(work)
     const monitors = createHealthMonitors(options.minimal ? [] : [...builtInChecks, ...options.checks], clock)
+    const monitored = new Set(monitors.specs.map(({ id }) => id))
     const metrics = createMetricsCollector(clock)
     const binding = createBinding()
     const ready = createReadyQueue({ defer, onDefect })
@@ -118,6 +119,7 @@ class HoldfastRuntime implements Runtime {
       readmit: run => this.#runs.readmit(run.id),
       preflight: async (cwd, signal) => {
         const found = await monitors.preflight(cwd, signal, id => this.#supervisor.supervisor('monitors').child(id))
+        for (const { name, healthy } of found) if (healthy) degradation.recovered(name)
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
       },
       generate: createModelCalls(options.providers, circuits),
@@ -128,7 +130,12 @@ class HoldfastRuntime implements Runtime {
         this.#feed.announce(run.id, rows)
         this.#runs.admit()
       },
-      ended: run => this.#runs.ended(run.id),
+      ended: run => {
+        for (const { component, stage } of run.memory.degraded) {
+          if (!monitored.has(component ?? '')) degradation.recovered(component ?? `${run.id}/${stage ?? ''}`)
+        }
+        this.#runs.ended(run.id)
+      },
       startChild: async (parent, stage, id, workflow, input, { onParentClose, budget }) => {
         const start = resolveStartOptions(
           { budget: budget as never },

@@ -42,6 +42,8 @@ import { ScheduledEvents } from './scheduled-events.ts'
 interface InCommit {
   readonly effects: (() => void)[]
   readonly journal: readonly JournalRow[]
+  /** The end of the run is in it. */
+  readonly ends: boolean
 }
 
 export class ActorRun implements SupervisedRun, Committable {
@@ -146,6 +148,13 @@ export class ActorRun implements SupervisedRun, Committable {
     this.dispatch(() => this.services.supervise(this))
   }
 
+  /** Why it was cancelled is in the snapshot of its machine. */
+  #rememberCancel(): void {
+    const snapshot = this.root?.getSnapshot() as { context?: { reason: string | null } } | undefined
+    const reason = snapshot?.context?.reason ?? 'cancelled'
+    this.fail({ status: 'cancelled', error: encodeError(new CancelledError(reason, { runId: this.id })) })
+  }
+
   /** Goes on with a run that was restored from the store. */
   revive(epoch: number): void {
     this.dispatch(() => {
@@ -156,6 +165,7 @@ export class ActorRun implements SupervisedRun, Committable {
       this.journal('run.recovered', { epoch, crashes: counters.crashes })
       if (this.status === 'paused') return this.timers.rearm('run')
       this.services.supervise(this)
+      if (this.status === 'cancelling') this.#rememberCancel()
       this.scheduled?.restore()
       this.timers.rearm()
       if (counters.crashes >= mostCrashes) {
@@ -425,17 +435,17 @@ export class ActorRun implements SupervisedRun, Committable {
       outcome: this.#outcome && !active ? JSON.stringify(this.#outcome) : null,
     }
     const { write, journal } = this.#pending.take(this.id, state)
-    this.#inCommit = { effects: this.#afterCommit, journal }
+    this.#inCommit = { effects: this.#afterCommit, journal, ends: !active }
     this.#afterCommit = []
     return write
   }
 
   committed(): void {
-    const { effects, journal } = this.#inCommit as InCommit
+    const { effects, journal, ends } = this.#inCommit as InCommit
     this.#inCommit = undefined
     if (journal.length > 0) this.services.announce(this, journal)
     for (const effect of effects) this.services.ready.push(effect)
-    if (isEnded(this.status) && this.#outcome) {
+    if (ends && this.#outcome) {
       const outcome = this.#outcome
       this.#endIsDurable = true
       for (const { resolve } of this.#waiters.splice(0)) resolve(outcome)

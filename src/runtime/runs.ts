@@ -10,7 +10,7 @@ import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../work
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
 import type { KeepAlive } from './keep-alive.ts'
-import type { KeptOptions, RunServices } from './live.ts'
+import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
 import type { Registry } from './registry.ts'
@@ -132,7 +132,7 @@ export class Runs {
         status: stored.run.status,
       })
     }
-    return this.#live.get(runId) ?? this.#revive(stored)
+    return this.#live.get(runId) ?? this.#takeUp(stored)
   }
 
   async recover(): Promise<RecoveryReport> {
@@ -144,9 +144,8 @@ export class Runs {
       for (const stored of await this.#options.store.load(ids.slice(from, from + recoveryPage), rememberedTypes)) {
         if (this.#live.has(stored.run.id) || isEnded(stored.run.status)) continue
         try {
-          this.#revive(stored)
+          await this.#takeUp(stored)
           recovered.push(stored.run.id)
-          await this.#cancelOrphan(stored.run)
         } catch (error) {
           skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
         }
@@ -254,6 +253,18 @@ export class Runs {
     await run.durable()
   }
 
+  /** A child whose parent ended while no process could cancel it is cancelled now. */
+  async #takeUp(stored: StoredRun): Promise<ActorRun> {
+    const { parent } = stored.run
+    const row = parent && (await this.#options.store.readRun(parent.runId))
+    const known = this.#live.get(stored.run.id)
+    if (known) return known
+    const run = this.#revive(stored)
+    if (row && isEnded(row.status) && run.options.onParentClose !== 'abandon')
+      run.cancel(`its parent ${row.id} has ended`)
+    return run
+  }
+
   #revive(stored: StoredRun): ActorRun {
     const { registry, services, epoch } = this.#options
     const definition = registry.definitionFor(stored.run)
@@ -265,13 +276,6 @@ export class Runs {
       else this.#enqueue(run)
     } else run.revive(epoch)
     return run
-  }
-
-  /** A child whose parent ended while no process could cancel it. */
-  async #cancelOrphan({ id, parent, options }: RunRow): Promise<void> {
-    if (!parent || (JSON.parse(options) as KeptOptions).onParentClose === 'abandon') return
-    const above = this.#live.get(parent.runId) ? undefined : await this.#options.store.readRun(parent.runId)
-    if (above && isEnded(above.status)) await this.cancelChild(id, parent.runId)
   }
 
   #hold(run: ActorRun): void {
