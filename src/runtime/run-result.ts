@@ -1,7 +1,6 @@
 /** Builds the result of a run that has ended from what the run remembers. */
 
-import type { EncodedError } from '../errors.ts'
-import { decodeError } from '../errors.ts'
+import { decodeError, type EncodedError } from '../errors.ts'
 import { classifyError } from '../resilience/classify.ts'
 import type { RunStatus } from '../store/store.ts'
 import type { RunCost, RunError, RunPerformance, RunResult, StagePerformance } from './api.ts'
@@ -36,7 +35,8 @@ function errorOf(failure: RunFailure, runId: string): RunError {
     code: failure.error.code ?? (failure.stage === undefined ? 'run_failed' : 'stage_failed'),
     message: failure.error.message,
     transient: classified.transient,
-    scope: classified.scope,
+    // A time of ours that was up says nothing of a provider.
+    scope: typeof failure.error.details?.scope === 'string' ? failure.error.details.scope : classified.scope,
     ...(failure.stage === undefined ? {} : { stage: failure.stage }),
     ...(failure.attempt === undefined ? {} : { attempt: failure.attempt }),
     ...(failure.error.cause ? { cause: failure.error.cause } : {}),

@@ -87,6 +87,6 @@ export function expectResultAgrees(result: RunResult, rows: readonly JournalRow[
   }
 }
 
-export const stagesIn = (rows: readonly JournalRow[]): string[] => [
+const stagesIn = (rows: readonly JournalRow[]): string[] => [
   ...new Set(rows.flatMap(row => (row.stage === undefined ? [] : [row.stage]))),
 ]
