@@ -3,10 +3,16 @@
  * the live stage, and its end written down. A stage that failed for good ends as an actor that errored, as XState's
  * `onError` expects; what the machine itself decided stays in its output.
  */
-import type { AnyActorLogic, AnyActorRef, AnyActorScope } from 'xstate'
-import { type StageMachineContext, type StageMachineOutput, stageMachine } from '../../machines/stage.machine.ts'
+import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyStateMachine } from 'xstate'
+import {
+  type StageMachineContext,
+  type StageMachineInput,
+  type StageMachineOutput,
+  stageMachine,
+} from '../../machines/stage.machine.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { admit } from './admission.ts'
+import { createFirstTransition } from './first-transition.ts'
 import type { LiveRun, LiveStage } from './live.ts'
 import { ActorStage } from './live-stage.ts'
 import { overriding } from './overriding.ts'
@@ -29,6 +35,24 @@ interface Maker {
   restore(run: LiveRun, self: AnyActorRef, name: string): LiveStage
 }
 
+/** An input that takes the way of most stages. */
+const admitted: StageMachineInput = {
+  stage: '',
+  admission: 'run',
+  policy: {
+    maxRetries: 0,
+    retryOn: [],
+    remedies: [],
+    restart: 'transient',
+    intensity: 0,
+    periodMs: 0,
+    onExhausted: 'fail',
+    fallback: false,
+    optional: false,
+    preflight: false,
+  },
+}
+
 interface EndedSnapshot {
   readonly status: string
   readonly output?: unknown
@@ -46,6 +70,9 @@ export function bindStages(runOf: RunOf): BoundStages {
       explainDecision: (args, { rule }) => live(args)?.explainDecision(rule, args.context),
     },
   })
+
+  /** The way of most stages: admitted, and nothing to examine before. */
+  const begin = createFirstTransition(machine as unknown as AnyStateMachine, admitted)
 
   const finish = (self: AnyActorRef, next: EndedSnapshot): unknown => {
     const run = runOf(self)
@@ -67,6 +94,7 @@ export function bindStages(runOf: RunOf): BoundStages {
         run.journal('stage.started', startedData(stage, maker.source, input), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
         const given = { stage: stage.name, policy: stage.policy, admission, failure }
+        if (admission === 'run' && !stage.policy.preflight) return begin(scope, given)
         return finish(self, machine.getInitialSnapshot(scope as never, given))
       },
       restoreSnapshot(snapshot: { context: StageMachineContext; status: string }, scope: AnyActorScope) {
@@ -89,12 +117,12 @@ export function bindStages(runOf: RunOf): BoundStages {
         const map = index === undefined ? undefined : run.memory.maps.get(name)
         const item = map && index !== undefined ? { map, index } : undefined
         const full = item ? `${name}[${item.map.keys[item.index]}]` : name
-        return new ActorStage(run, self, definitionOf(run, name), full, item, run.input)
+        return new ActorStage(run, self, definitionOf(run, name), full, item, undefined)
       },
       restore(run, self, name) {
         const item = itemOf(run.memory, name)
         const definition = definitionOf(run, item ? name.slice(0, name.indexOf('[')) : name)
-        return new ActorStage(run, self, definition, name, item, run.input)
+        return new ActorStage(run, self, definition, name, item, undefined)
       },
     }),
     ownStage: (definition, source) =>
