@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CliPlace, createCliPlace } from '../support/cli.ts'
-import { gated, reporting, slow, unruly } from '../support/cli-workflows.ts'
+import { gated, hurried, reporting, slow, unruly } from '../support/cli-workflows.ts'
 
 let place: CliPlace
 
@@ -9,6 +9,7 @@ beforeAll(() => {
     'reporting.ts': reporting,
     'gated.ts': gated,
     'slow.ts': slow,
+    'hurried.ts': hurried,
     'unruly.ts': unruly,
     'input.json': '{"path":"from-a-file"}',
     'plain.mjs':
@@ -91,9 +92,15 @@ describe('holdfast run', () => {
   })
 
   it('exits 124 for a run whose time was up', async () => {
-    const { code, data } = await place.json('run', 'slow.ts', '--input', '{"ms":60000}', '--budget', 'wallTime=300ms')
+    const { code, data } = await place.json('run', 'hurried.ts')
     expect(data).toMatchObject({ status: 'failed', error: { type: 'timeout' } })
     expect(code).toBe(124)
+  })
+
+  it('exits 1 for a run that has used the time of its budget', async () => {
+    const { code, data } = await place.json('run', 'slow.ts', '--input', '{"ms":60000}', '--budget', 'wallTime=300ms')
+    expect(data).toMatchObject({ status: 'budget_exceeded', error: { type: 'budget' } })
+    expect(code).toBe(1)
   })
 
   it('exits 1 and names the run when something is thrown outside of any stage', async () => {

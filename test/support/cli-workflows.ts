@@ -34,6 +34,14 @@ export default defineWorkflow({
   .output(({ results }) => ({ items: results.items, gate: results.gate }))
 `
 
+/** Never ends, and its profile gives a run 300 ms. */
+export const hurried = `
+import { defineProfile, defineWorkflow } from 'holdfast'
+
+export default defineWorkflow({ name: 'hurried', version: '1', profile: defineProfile({ timeout: { run: '300ms' } }) })
+  .stage('endless', () => new Promise(() => {}))
+`
+
 /** Writes a dot into a file as each stage begins; the middle one takes \`ms\`, says so, and heeds its signal. */
 export const slow = `
 import { appendFileSync } from 'node:fs'
