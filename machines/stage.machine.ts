@@ -32,7 +32,7 @@ const policySchema = z.object({
   preflight: z.boolean(),
 })
 
-/** What the profile and the stage's options allow: fixed when the stage is admitted, and kept with it. */
+/** What the profile and the stage's options allow: fixed while the stage is in memory. */
 export type StagePolicy = z.infer<typeof policySchema>
 
 export const stageContextSchema = z.object({

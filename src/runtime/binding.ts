@@ -11,6 +11,7 @@ import { bindMap } from './bound-map.ts'
 import { type BoundStages, bindStages } from './bound-stage.ts'
 import type { SupervisedRun } from './live.ts'
 import { overriding } from './overriding.ts'
+import { rememberSteps } from './remembered-steps.ts'
 
 export interface Binding {
   /** The root logic of runs of this definition; made once. */
@@ -19,24 +20,27 @@ export interface Binding {
   attach(system: object, run: SupervisedRun): void
 }
 
-export function createBinding(): Binding {
+/** @param isWatched whether somebody is told of the inspection events of XState */
+export function createBinding(isWatched: () => boolean): Binding {
   const runs = new WeakMap<object, SupervisedRun>()
   const bound = new WeakMap<WorkflowDefinition, AnyStateMachine>()
   const runOf = (actor: AnyActorRef): SupervisedRun => runs.get(actor.system) as SupervisedRun
-  const stages = bindStages(runOf)
+  const stages = bindStages(runOf, isWatched)
   const map = bindMap(runOf, stages.stageOrItem)
+
+  const withInput = (flow: AnyStateMachine): AnyStateMachine =>
+    overriding(flow, {
+      getInitialSnapshot: (scope: AnyActorScope) =>
+        flow.getInitialSnapshot(scope as never, runOf(scope.self).input as never),
+    })
 
   const bind = (definition: WorkflowDefinition): AnyStateMachine => {
     const flow =
       definition.origin === 'machine'
-        ? bindOwn(definition.machine, stages)
-        : definition.machine.provide({ actors: { stage: stages.stageOrItem, map } } as never)
-    const flowWithInput = overriding(flow, {
-      getInitialSnapshot: (scope: AnyActorScope) =>
-        flow.getInitialSnapshot(scope as never, runOf(scope.self).input as never),
-    })
-    return workflowMachine.provide({
-      actors: { flow: flowWithInput as never },
+        ? withInput(bindOwn(definition.machine, stages))
+        : rememberSteps(definition.machine.provide({ actors: { stage: stages.stageOrItem, map } } as never), isWatched)
+    const life = workflowMachine.provide({
+      actors: { flow: flow as never },
       actions: {
         conclude: ({ self, event }) => {
           const run = runOf(self)
@@ -49,7 +53,8 @@ export function createBinding(): Binding {
           run.atOnce(() => run.resumeStages())
         },
       },
-    }) as unknown as AnyStateMachine
+    })
+    return rememberSteps(life as unknown as AnyStateMachine, isWatched)
   }
 
   return {

@@ -16,7 +16,9 @@ import { createFirstTransition } from './first-transition.ts'
 import type { LiveRun, LiveStage } from './live.ts'
 import { ActorStage } from './live-stage.ts'
 import { overriding } from './overriding.ts'
+import { rememberSteps } from './remembered-steps.ts'
 import { itemOf } from './run-memory.ts'
+import { persistedContext } from './stage-rules.ts'
 
 export type RunOf = (actor: AnyActorRef) => LiveRun
 
@@ -58,18 +60,21 @@ interface EndedSnapshot {
   readonly output?: unknown
 }
 
-export function bindStages(runOf: RunOf): BoundStages {
+export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages {
   const live = ({ self }: { self: AnyActorRef }): LiveStage | undefined => runOf(self).stages.get(self)
-  const machine = stageMachine.provide({
-    actions: {
-      startAttempt: args => live(args)?.startAttempt(args.context),
-      runPreflight: args => live(args)?.runPreflight(),
-      applyRemedy: args => live(args)?.applyRemedy(args.context),
-      runFallback: args => live(args)?.runFallback(args.context),
-      setDelay: args => live(args)?.setDelay(args.context),
-      explainDecision: (args, { rule }) => live(args)?.explainDecision(rule, args.context),
-    },
-  })
+  const machine = rememberSteps(
+    stageMachine.provide({
+      actions: {
+        startAttempt: args => live(args)?.startAttempt(args.context),
+        runPreflight: args => live(args)?.runPreflight(),
+        applyRemedy: args => live(args)?.applyRemedy(args.context),
+        runFallback: args => live(args)?.runFallback(args.context),
+        setDelay: args => live(args)?.setDelay(args.context),
+        explainDecision: (args, { rule }) => live(args)?.explainDecision(rule, args.context),
+      },
+    }),
+    isWatched,
+  )
 
   /** The way of most stages: admitted, and nothing to examine before. */
   const begin = createFirstTransition(machine as unknown as AnyStateMachine, admitted)
@@ -100,8 +105,15 @@ export function bindStages(runOf: RunOf): BoundStages {
       restoreSnapshot(snapshot: { context: StageMachineContext; status: string }, scope: AnyActorScope) {
         const { self } = scope
         const run = runOf(self)
-        if (snapshot.status === 'active') run.stages.set(self, maker.restore(run, self, snapshot.context.stage))
-        return machine.restoreSnapshot(snapshot as never, scope as never)
+        if (snapshot.status !== 'active') return machine.restoreSnapshot(snapshot as never, scope as never)
+        const stage = maker.restore(run, self, snapshot.context.stage)
+        run.stages.set(self, stage)
+        const context = { ...snapshot.context, policy: stage.policy }
+        return machine.restoreSnapshot({ ...snapshot, context } as never, scope as never)
+      },
+      getPersistedSnapshot(snapshot: { context: StageMachineContext }, options: unknown) {
+        const persisted = machine.getPersistedSnapshot(snapshot as never, options)
+        return { ...persisted, context: persistedContext(snapshot.context) }
       },
       transition(snapshot: unknown, event: { type: string }, scope: AnyActorScope) {
         const { self } = scope

@@ -1,7 +1,7 @@
 /** The verdict on a run whose flow has ended: its output, or why it failed. */
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
 import { encodeError } from '../errors.ts'
-import { encodeJson } from '../workflow/results.ts'
+import { encodeJson, type ResultText } from '../workflow/results.ts'
 import type { LiveRun } from './live.ts'
 
 /** Where the run's output is kept among the results; no stage can have this name. */
@@ -20,10 +20,7 @@ export function conclude(
   }
   if (run.failure === undefined) {
     try {
-      run.memory.results.set(
-        outputKey,
-        encodeJson(outputOf(run, end.output), `output of workflow '${run.definition.name}'`),
-      )
+      run.memory.results.set(outputKey, outputText(run, end.output))
       return { type: 'COMPLETE' }
     } catch (error) {
       run.fail({ status: 'failed', error: encodeError(error) })
@@ -33,11 +30,18 @@ export function conclude(
   return { type: run.failure?.status === 'budget_exceeded' ? 'EXHAUST_BUDGET' : 'FAIL' }
 }
 
-function outputOf(run: LiveRun, machineOutput: unknown): unknown {
-  const { definition } = run
-  const facts = { input: run.input, results: run.resultsOf(definition.stages.keys()) }
-  if (definition.output) return definition.output(facts)
-  if (definition.origin === 'machine') return machineOutput
-  const last = [...definition.stages.keys()].at(-1)
-  return last === undefined ? undefined : facts.results[last]
+/** What a stage returned is text already, and needs no other check. */
+function outputText(run: LiveRun, machineOutput: unknown): ResultText {
+  const { definition, memory } = run
+  const results = run.resultsOf(definition.stages.keys())
+  let output = machineOutput
+  if (definition.output) output = definition.output({ input: run.input, results })
+  else if (definition.origin === 'built') {
+    const last = [...definition.stages.keys()].at(-1)
+    if (last === undefined) return undefined
+    const text = memory.results.get(last)
+    if (typeof text !== 'object') return text
+    output = results[last]
+  }
+  return encodeJson(output, `output of workflow '${definition.name}'`)
 }

@@ -79,7 +79,7 @@ class HoldfastRuntime implements Runtime {
     const monitors = createHealthMonitors(options.minimal ? [] : [...builtInChecks, ...options.checks], clock)
     const monitored = new Set(monitors.specs.map(({ id }) => id))
     const metrics = createMetricsCollector(clock)
-    const binding = createBinding()
+    const binding = createBinding(() => options.inspect !== undefined)
     const ready = createReadyQueue({ defer, onDefect })
     const pipeline = createCommitPipeline({
       store,
@@ -94,7 +94,6 @@ class HoldfastRuntime implements Runtime {
       random,
       monitors: monitors.specs,
       withDegradation: !options.minimal,
-      onEvent: () => {},
     })
     const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
     const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)

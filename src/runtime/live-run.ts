@@ -33,11 +33,20 @@ import { conclude, outputKey } from './conclusion.ts'
 import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { inputOf } from './run-input.ts'
-import { emptyMemory, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
+import {
+  countersText,
+  emptyMemory,
+  ledgerIdentity,
+  type RunMemory,
+  recall,
+  remember,
+  resultData,
+} from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
 import { DurableTimers } from './run-timers.ts'
 import { LedgeredWaits } from './run-waits.ts'
 import { ScheduledEvents } from './scheduled-events.ts'
+import { snapshotText } from './snapshot-text.ts'
 
 interface InCommit {
   readonly effects: (() => void)[]
@@ -431,7 +440,7 @@ export class ActorRun implements SupervisedRun, Committable {
       seq: this.#seq,
       updatedAt: this.services.clock.now(),
       endedAt: this.#endedAt,
-      counters: JSON.stringify(counters),
+      counters: countersText(counters),
       outcome: this.#outcome && !active ? JSON.stringify(this.#outcome) : null,
     }
     const { write, journal } = this.#pending.take(this.id, state)
@@ -518,9 +527,8 @@ export class ActorRun implements SupervisedRun, Committable {
 
   /** @throws ValidationError where the context of a user's machine is no JSON, with the path to what is not */
   #persisted(root: AnyActorRef): JsonText {
-    const snapshot = root.getPersistedSnapshot()
-    if (this.definition.origin === 'built') return JSON.stringify(snapshot)
-    return encodeJson(snapshot, `the snapshot of workflow '${this.definition.name}'`) as JsonText
+    if (this.definition.origin === 'built') return snapshotText(root)
+    return encodeJson(root.getPersistedSnapshot(), `the snapshot of workflow '${this.definition.name}'`) as JsonText
   }
 
   /** What the actors have become cannot be kept, so the run cannot go on: it alone ends. */

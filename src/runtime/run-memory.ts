@@ -44,6 +44,16 @@ const freshCounters = (): Counters => ({
   wastedUsd: 0,
 })
 
+/** As JSON, without those that stand where they began: they are written with every step of a run. */
+export function countersText(counters: Counters): JsonText {
+  let text = ''
+  for (const name in counters) {
+    const value = counters[name as keyof Counters]
+    if (value !== 0 && value !== false) text += `${text === '' ? '' : ','}"${name}":${value}`
+  }
+  return `{${text}}`
+}
+
 /** The items of a map, found once. */
 export interface OpenMap {
   readonly keys: readonly string[]

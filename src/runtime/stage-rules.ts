@@ -51,3 +51,6 @@ function rulesOf(stage: StageDefinition, profile: ResolvedProfile): StageRules {
     },
   }
 }
+
+/** The context of a stage as it is kept: without its policy, which is what the code says when it is restored. */
+export const persistedContext = (context: object): object => ({ ...context, policy: undefined })

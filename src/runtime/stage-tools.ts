@@ -24,14 +24,17 @@ import { runStep } from './steps.ts'
 export function createStageContext(attempt: Attempt): StageContext {
   const { stage } = attempt
   const { run, definition } = stage
+  let input: { readonly value: unknown } | undefined
   let results: Readonly<Record<string, unknown>> | undefined
-  return {
-    input: stage.input,
+  const context: StageContext = {
+    get input() {
+      input ??= { value: stage.input }
+      return input.value
+    },
     get results() {
       results ??= run.resultsOf(definition.ancestors)
       return results
     },
-    ...(stage.item ? { item: stage.itemValue(), index: stage.item.index } : {}),
     runId: run.id,
     stage: stage.name,
     attempt: attempt.number,
@@ -78,6 +81,7 @@ export function createStageContext(attempt: Attempt): StageContext {
     },
     system: { state: () => run.services.systemState() },
   }
+  return stage.item ? Object.assign(context, { item: stage.itemValue(), index: stage.item.index }) : context
 }
 
 type StepFunction<T> = (context: StepContext) => T | Promise<T>

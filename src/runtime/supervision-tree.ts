@@ -17,7 +17,7 @@ export interface SupervisionTreeOptions {
   readonly monitors: readonly MonitorSpec[]
   /** Without them nothing is told of what works less well. */
   readonly withDegradation: boolean
-  readonly onEvent: (event: SupervisorEvent) => void
+  readonly onEvent?: ((event: SupervisorEvent) => void) | undefined
 }
 
 type ServiceEvent = { type: 'FAILED'; error: unknown }
