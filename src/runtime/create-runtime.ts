@@ -30,6 +30,7 @@ import { createRegistry } from './registry.ts'
 import { createRunHandle } from './run-handle.ts'
 import { Runs } from './runs.ts'
 import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
+import { createSnapshotText } from './snapshot-text.ts'
 import { createStageRules } from './stage-rules.ts'
 import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
 import { createTimerWheel } from './timer-wheel.ts'
@@ -108,6 +109,7 @@ class HoldfastRuntime implements Runtime {
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
       rulesOf: createStageRules(profiles),
+      snapshotText: createSnapshotText(),
       supervise: run => this.#supervise(run, binding),
       dismiss: run => {
         const runs = this.#supervisor.supervisor('runs')

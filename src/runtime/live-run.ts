@@ -46,7 +46,6 @@ import { buildRunResult } from './run-result.ts'
 import { DurableTimers } from './run-timers.ts'
 import { LedgeredWaits } from './run-waits.ts'
 import { ScheduledEvents } from './scheduled-events.ts'
-import { snapshotText } from './snapshot-text.ts'
 
 interface InCommit {
   readonly effects: (() => void)[]
@@ -527,7 +526,7 @@ export class ActorRun implements SupervisedRun, Committable {
 
   /** @throws ValidationError where the context of a user's machine is no JSON, with the path to what is not */
   #persisted(root: AnyActorRef): JsonText {
-    if (this.definition.origin === 'built') return snapshotText(root)
+    if (this.definition.origin === 'built') return this.services.snapshotText(root)
     return encodeJson(root.getPersistedSnapshot(), `the snapshot of workflow '${this.definition.name}'`) as JsonText
   }
 

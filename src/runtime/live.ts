@@ -19,6 +19,7 @@ import type { PendingWrite } from './pending-write.ts'
 import type { Places } from './places.ts'
 import type { ReadyQueue } from './ready-queue.ts'
 import type { OpenMap, RunMemory } from './run-memory.ts'
+import type { SnapshotText } from './snapshot-text.ts'
 import type { RulesOf } from './stage-rules.ts'
 import type { TimerPurpose } from './timer-purpose.ts'
 import type { TimerWheel } from './timer-wheel.ts'
@@ -248,6 +249,8 @@ export interface RunServices {
   /** What a stage may know of the system around it. */
   systemState(): object
   readonly rulesOf: RulesOf
+  /** The persisted snapshot of a run of a built workflow. */
+  readonly snapshotText: SnapshotText
   /** Starts the run's root actor under the supervisor of the runs. */
   supervise(run: SupervisedRun): void
   /** Stops the run's root actor; nobody is told. */

@@ -53,7 +53,9 @@ const unstorable = /[\0\p{Surrogate}]/u
 export function refuseUnstorable(write: RunWrite): void {
   refuseUnstorableName(write.runId)
   if (write.create) refuseUnstorableName(write.create.workflow, write.create.version, write.create.source)
-  for (const row of write.journal ?? []) refuseUnstorableName(row.type, row.stage)
+  for (const { type, stage } of write.journal ?? []) {
+    if (unstorable.test(type) || (stage !== undefined && unstorable.test(stage))) refuseUnstorableName(type, stage)
+  }
   for (const row of write.ledger ?? []) refuseUnstorableName(row.stage, row.key)
   for (const row of write.setTimers ?? []) refuseUnstorableName(row.key)
   for (const row of write.addSignals ?? []) refuseUnstorableName(row.name)
