@@ -9,6 +9,7 @@ import {
   createActor,
   createMachine,
   raise,
+  sendTo,
   setup,
 } from 'xstate'
 import { stageMachine } from '../../../machines/stage.machine.ts'
@@ -202,10 +203,17 @@ describe('a machine that remembers its steps', () => {
       'X',
     )
     fc.assert(
-      fc.property(livesOf(fc.oneof(events, childCommands), fc.record({ open: fc.boolean() })), lives => {
-        expectSame(motley, lives)
-      }),
-      { numRuns: propertyRuns },
+      fc.property(
+        livesOf(
+          fc.oneof(events, childCommands, fc.constant<Command>({ child: 0, tell: 'FAIL' })),
+          fc.record({ open: fc.boolean() }),
+        ),
+        lives => {
+          expectSame(motley('split', {}), lives)
+          expectSame(motley('split.last', { last: { type: 'history', history: 'deep' } }), lives)
+        },
+      ),
+      { numRuns: propertyRuns * 4 },
     )
   })
 
@@ -227,69 +235,81 @@ interface Given {
 }
 
 /** Something of everything that makes one transition unlike the next. */
-const motley = setup({
-  types: {} as { context: { open: boolean; count: number }; input: { open: boolean } },
-  actors: { work: createMachine({}) },
-  guards: { isOpen: ({ context }) => context.open, isMany: ({ context }) => context.count > 1 },
-  actions: {
-    greet: () => {},
-    say: (_, _params: { count: number }) => {},
-    count: assign({ count: ({ context }) => context.count + 1 }),
-    pass: raise({ type: 'COUNT' } as never),
-  },
-}).createMachine({
-  id: 'motley',
-  context: ({ input }: { input: { open: boolean } }) => ({ open: input.open, count: 0 }),
-  initial: 'one',
-  on: {
-    HOME: { target: '.one', actions: 'greet' },
-    JUMP: { target: '.split.left.far' },
-    SAY: { actions: { type: 'say', params: ({ context }: Given) => ({ count: context.count }) } },
-    'xstate.error.actor.*': { target: '.lost' },
-  },
-  states: {
-    one: {
-      invoke: { id: 'work', src: 'work', input: ({ context }: Given) => context.count, onDone: 'two' },
-      entry: 'greet',
-      exit: { type: 'say', params: { count: 7 } },
-      on: {
-        GO: [{ guard: 'isOpen', target: 'two' }, { target: 'gate' }],
-        AGAIN: { target: 'one', reenter: true },
-        BACK: { target: 'one' },
-        COUNT: { actions: 'count' },
-        SPLIT: 'split',
-      },
+const motley = (split: string, history: object): AnyStateMachine =>
+  setup({
+    types: {} as { context: { open: boolean; count: number }; input: { open: boolean } },
+    actors: { work: createMachine({}) },
+    guards: { isOpen: ({ context }) => context.open, isMany: ({ context }) => context.count > 1 },
+    actions: {
+      greet: () => {},
+      say: (_, _params: { count: number }) => {},
+      count: assign({ count: ({ context }) => context.count + 1 }),
+      pass: raise({ type: 'COUNT' } as never),
+      nudge: sendTo('work', { type: 'NUDGE' }),
     },
-    gate: { always: [{ guard: 'isMany', target: 'two' }], on: { COUNT: { actions: ['count', 'greet'] }, BACK: 'one' } },
-    two: { entry: 'pass', on: { COUNT: { actions: 'count', target: 'three' }, SPLIT: 'split', STOP: 'end' } },
-    three: { on: { BACK: 'split.hist', GO: 'four', '*': { actions: 'greet' } } },
-    four: { initial: 'inner', onDone: 'one', states: { inner: { on: { GO: 'over' } }, over: { type: 'final' } } },
-    split: {
-      type: 'parallel',
-      onDone: 'one',
-      on: { HOME: '.left.near', STOP: 'end' },
-      states: {
-        left: {
-          initial: 'near',
-          states: {
-            near: { on: { LEFT: 'far' } },
-            far: { on: { LEFT: 'near', BACK: 'over' } },
-            over: { type: 'final' },
+  }).createMachine({
+    id: 'motley',
+    context: ({ input }: { input: { open: boolean } }) => ({ open: input.open, count: 0 }),
+    initial: 'one',
+    on: {
+      HOME: { target: '.one', actions: 'greet' },
+      JUMP: { target: '.split.left.far' },
+      SAY: { actions: { type: 'say', params: ({ context }: Given) => ({ count: context.count }) } },
+    },
+    states: {
+      one: {
+        invoke: {
+          id: 'work',
+          src: 'work',
+          input: ({ context }: Given) => context.count,
+          onDone: 'two',
+          onError: 'lost',
+        },
+        entry: 'greet',
+        exit: { type: 'say', params: { count: 7 } },
+        on: {
+          GO: [{ guard: 'isOpen', target: 'three' }, { target: 'gate' }],
+          AGAIN: { target: 'one', reenter: true },
+          BACK: { target: 'one' },
+          COUNT: { actions: 'count' },
+          X: { actions: 'nudge' },
+          SPLIT: 'split',
+        },
+      },
+      gate: {
+        always: [{ guard: 'isMany', target: 'two' }],
+        on: { COUNT: { actions: ['count', 'greet'] }, BACK: 'one' },
+      },
+      two: { entry: 'pass', on: { COUNT: { actions: 'count', target: 'three' }, SPLIT: 'split', STOP: 'end' } },
+      three: { on: { BACK: split, GO: 'four', '*': { actions: 'greet' } } },
+      four: { initial: 'inner', onDone: 'one', states: { inner: { on: { GO: 'over' } }, over: { type: 'final' } } },
+      split: {
+        type: 'parallel',
+        onDone: 'one',
+        on: { HOME: '.left.near', STOP: 'end' },
+        states: {
+          left: {
+            initial: 'near',
+            onDone: { actions: 'greet' },
+            states: {
+              near: { on: { LEFT: 'far' } },
+              far: { on: { LEFT: 'near', BACK: 'over' } },
+              over: { type: 'final' },
+            },
           },
+          right: {
+            initial: 'near',
+            invoke: { id: 'side', src: 'work', onDone: '.far', onError: '#motley.lost' },
+            states: { near: { on: { RIGHT: 'far' } }, far: { on: { RIGHT: 'over' } }, over: { type: 'final' } },
+          },
+          ...history,
         },
-        right: {
-          initial: 'near',
-          invoke: { id: 'side', src: 'work', onDone: '.far' },
-          states: { near: { on: { RIGHT: 'far' } }, far: { on: { RIGHT: 'over' } }, over: { type: 'final' } },
-        },
-        hist: { type: 'history', history: 'deep' },
       },
+      lost: { on: { GO: [{ guard: 'isOpen', target: 'one' }, { target: 'three' }], BACK: 'gate' } },
+      end: { type: 'final', entry: 'greet', output: ({ context }: Given) => context.count },
     },
-    lost: { on: { GO: 'one' } },
-    end: { type: 'final', entry: 'greet', output: ({ context }: Given) => context.count },
-  },
-  output: ({ event }: { event: { output?: unknown } }) => event.output,
-} as never) as unknown as AnyStateMachine
+    output: ({ event }: { event: { output?: unknown } }) => event.output,
+  } as never) as unknown as AnyStateMachine
 
 const failure = { error: { name: 'Error', message: 'no' }, type: 'runtime', kind: 'timeout', exhausted: false }
 
