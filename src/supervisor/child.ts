@@ -45,6 +45,11 @@ export class Child<TNested> {
     this.spec = spec
   }
 
+  /** Whether it runs as far as decisions go: also when it has ended and nobody has judged that yet. */
+  get countsAsRunning(): boolean {
+    return this.isLive || this.exit !== undefined
+  }
+
   get status(): ChildStatus {
     if (this.isLive) return 'running'
     return this.restart ? 'restarting' : 'stopped'

@@ -378,10 +378,28 @@ export class Supervision {
       if (member.restart !== pending) continue
       const failure = yield* this.startOne(member)
       if (!failure) continue
-      this.#tell({ type: 'START_FAILED', ...this.#failureFacts(member) })
-      return yield* this.#carryOut(member, failure.error)
+      this.#restarts.hold(pending)
+      this.calls.add(this.#tryAgain(pending, members, member, failure.error))
+      return
     }
     if (this.#restarts.isEmpty) this.#tell({ type: 'RESTARTS_SETTLED' })
+  }
+
+  /**
+   * A start within a restart failed. As in OTP what came meanwhile goes first: it may have covered the child by another
+   * restart, or withdrawn it; the members after it are then started without it.
+   */
+  *#tryAgain(
+    pending: PendingRestart,
+    members: readonly SupervisedChild[],
+    failed: SupervisedChild,
+    error: unknown,
+  ): Procedure {
+    if (this.#phase !== 'running') return
+    if (failed.restart !== pending) return yield* this.#restartGroup(pending, members)
+    this.#restarts.take(pending)
+    this.#tell({ type: 'START_FAILED', ...this.#failureFacts(failed) })
+    yield* this.#carryOut(failed, error)
   }
 
   /** The child no longer waits for a restart. */
