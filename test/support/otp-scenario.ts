@@ -92,8 +92,11 @@ function commandTerm(command: Command): string {
 // As supervisors of ours
 
 /** Does what the scenario says to a supervisor of ours, on a virtual clock. */
-export async function runLive({ tree, commands }: Scenario): Promise<string[][]> {
-  const world = new LiveWorld(tree)
+export async function runLive(
+  { tree, commands }: Scenario,
+  onEvent: (event: SupervisorEvent) => void = () => {},
+): Promise<string[][]> {
+  const world = new LiveWorld(tree, onEvent)
   const steps: string[][] = []
   const started = world.sup.start().then(
     () => true,
@@ -123,8 +126,12 @@ class LiveWorld {
   #callsLeft = mostCalls
   readonly #attempts = new Map<string, number>()
 
-  constructor(tree: TreeSpec) {
-    this.sup = createSupervisor({ ...this.#spec(tree, ''), clock: this.clock, onEvent: event => this.#note(event) })
+  constructor(tree: TreeSpec, onEvent: (event: SupervisorEvent) => void) {
+    const note = (event: SupervisorEvent): void => {
+      this.#note(event)
+      onEvent(event)
+    }
+    this.sup = createSupervisor({ ...this.#spec(tree, ''), clock: this.clock, onEvent: note })
     void this.sup.stopped.then(() => {
       this.hasEnded = true
     })
