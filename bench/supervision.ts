@@ -38,6 +38,7 @@ async function storm(rate: number, seconds: number): Promise<void> {
   for (let n = 0; n < children; n++) refs.push(await sup.startChild({ id: `c${n}`, logic: worker }))
   await failFor(refs, rate, 2)
 
+  const idleDelayMs = await delayWhenIdleMs()
   global.gc?.()
   const before = process.memoryUsage()
   const delay = monitorEventLoopDelay({ resolution: 1 })
@@ -58,8 +59,19 @@ async function storm(rate: number, seconds: number): Promise<void> {
   console.log(
     `  event loop delay p99  ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`,
   )
+  console.log(`  the same, idle        ${idleDelayMs.toFixed(1)} ms (what the machine adds)`)
   console.log(`  RSS                   ${megabytes(before.rss)} before, ${megabytes(after.rss)} after`)
   console.log(`  heap                  ${megabytes(before.heapUsed)} before, ${megabytes(after.heapUsed)} after`)
+}
+
+/** The p99 of the event loop's delay with nothing to do: other programs on the machine show here. */
+async function delayWhenIdleMs(): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const until = performance.now() + 1000
+  while (performance.now() < until) await nextTurn()
+  delay.disable()
+  return delay.percentile(99) / 1e6
 }
 
 interface Failing {
