@@ -7,6 +7,7 @@
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
 import { backoffDelayMs } from '../src/time/backoff.ts'
+import { countWithin, emptySlidingCount, slidingCountSchema, withOneMore } from '../src/time/sliding-count.ts'
 
 export const supervisorBackoffSchema = z.object({
   kind: z.enum(['exponential', 'linear', 'fixed', 'decorrelated']),
@@ -63,8 +64,8 @@ export const supervisorContextSchema = z.object({
   periodMs: z.number(),
   autoShutdown: z.enum(['never', 'any-significant', 'all-significant']),
   backoff: supervisorBackoffSchema.nullable(),
-  /** When the restarts of the period were decided, in `elapsedMs`, and how many at once: at most intensity + 1 in all. */
-  window: z.array(z.object({ at: z.number(), restarts: z.number() })),
+  /** When the restarts of the period were decided, in `elapsedMs`: at most intensity + 1 in all. */
+  window: slidingCountSchema,
   /** Time that has passed as far as the facts tell; a clock that steps back adds nothing and takes nothing. */
   elapsedMs: z.number(),
   lastSeenAt: z.number().nullable(),
@@ -127,28 +128,21 @@ const isFailure = (event: SupervisorMachineEvent): event is ChildExitedEvent | S
 const elapsedAt = (context: SupervisorMachineContext, at: number): number =>
   context.elapsedMs + (context.lastSeenAt === null ? 0 : Math.max(0, at - context.lastSeenAt))
 
-/** The restarts that still count with one more now; one whose age is exactly the period counts. */
-function windowWithOneMore(context: SupervisorMachineContext, at: number): SupervisorMachineContext['window'] {
-  const now = elapsedAt(context, at)
-  const window = context.window.filter(entry => now - entry.at <= context.periodMs)
-  const last = window.at(-1)
-  if (last?.at === now) window[window.length - 1] = { at: now, restarts: last.restarts + 1 }
-  else window.push({ at: now, restarts: 1 })
-  return window
-}
-
-function restartsWithOneMore(context: SupervisorMachineContext, at: number): number {
-  const now = elapsedAt(context, at)
-  let restarts = 1
-  for (const entry of context.window) if (now - entry.at <= context.periodMs) restarts += entry.restarts
-  return restarts
-}
+/** The restarts within the period with one more now; one whose age is exactly the period counts. */
+const restartsWithOneMore = (context: SupervisorMachineContext, at: number): number =>
+  countWithin(context.window, elapsedAt(context, at), context.periodMs) + 1
 
 /** The counters after the event was counted, or without it where it asks for no restart. */
-function countersOf({ window, intensity, periodMs }: SupervisorMachineContext): RestartCounters {
-  let restarts = 0
-  for (const entry of window) restarts += entry.restarts
-  return { restarts, intensity, periodMs }
+const countersOf = ({ window, intensity, periodMs }: SupervisorMachineContext): RestartCounters => ({
+  restarts: window.total,
+  intensity,
+  periodMs,
+})
+
+/** The context with the restart counted that the event asks for, within the intensity or beyond it. */
+function countRestart(context: SupervisorMachineContext, { at }: FailureFacts): SupervisorMachineContext {
+  const elapsedMs = elapsedAt(context, at)
+  return { ...context, window: withOneMore(context.window, elapsedMs, context.periodMs), elapsedMs, lastSeenAt: at }
 }
 
 function restartWanted({ event }: Facts): boolean {
@@ -160,8 +154,10 @@ function unitsLeft({ context, event }: Facts): boolean {
   return isFailure(event) && restartsWithOneMore(context, event.at) <= context.intensity
 }
 
-function restartDecision({ context, event }: Facts): SupervisorDecision | null {
-  if (!isFailure(event)) return null
+function restartDecision(
+  context: SupervisorMachineContext,
+  event: ChildExitedEvent | StartFailedEvent,
+): SupervisorDecision {
   const stable =
     event.type === 'CHILD_EXITED' && context.backoff !== null && event.ranMs >= context.backoff.resetAfterMs
   const failures = stable ? 0 : event.failures
@@ -200,28 +196,22 @@ export const supervisorMachine = setup({
         (context.autoShutdown === 'all-significant' && !event.otherSignificant)),
   },
   actions: {
-    countRestart: assign(({ context, event }) =>
-      isFailure(event)
-        ? {
-            window: windowWithOneMore(context, event.at),
-            elapsedMs: elapsedAt(context, event.at),
-            lastSeenAt: event.at,
-            totalRestarts: context.totalRestarts + (unitsLeft({ context, event }) ? 1 : 0),
-          }
-        : {},
-    ),
-    decideRestart: assign({ decision: facts => restartDecision(facts) }),
-    decideEscalation: assign({
-      outcome: 'intensity',
-      decision: ({ context, event }) =>
-        isFailure(event)
-          ? {
-              kind: 'escalate',
-              id: event.id,
-              rule: 'intensity',
-              counters: countersOf(context),
-            }
-          : null,
+    decideRestart: assign(({ context, event }) => {
+      if (!isFailure(event)) return {}
+      const counted = countRestart(context, event)
+      const totalRestarts = context.totalRestarts + 1
+      return { ...counted, totalRestarts, decision: restartDecision(counted, event) }
+    }),
+    decideEscalation: assign(({ context, event }) => {
+      if (!isFailure(event)) return {}
+      const counted = countRestart(context, event)
+      const decision: SupervisorDecision = {
+        kind: 'escalate',
+        id: event.id,
+        rule: 'intensity',
+        counters: countersOf(counted),
+      }
+      return { ...counted, decision, outcome: 'intensity' }
     }),
     decideAutoShutdown: assign({
       outcome: 'auto-shutdown',
@@ -258,7 +248,7 @@ export const supervisorMachine = setup({
     periodMs: input.periodMs,
     autoShutdown: input.autoShutdown,
     backoff: input.backoff,
-    window: [],
+    window: emptySlidingCount,
     elapsedMs: 0,
     lastSeenAt: null,
     totalRestarts: 0,
@@ -288,14 +278,14 @@ export const supervisorMachine = setup({
       initial: 'steady',
       on: {
         CHILD_EXITED: [
-          { guard: 'restartAllowed', target: '.restarting', actions: ['countRestart', 'decideRestart'] },
-          { guard: 'restartExceedsIntensity', target: 'stopping', actions: ['countRestart', 'decideEscalation'] },
+          { guard: 'restartAllowed', target: '.restarting', actions: 'decideRestart' },
+          { guard: 'restartExceedsIntensity', target: 'stopping', actions: 'decideEscalation' },
           { guard: 'significanceEndsIt', target: 'stopping', actions: 'decideAutoShutdown' },
           { actions: 'decideToLeave' },
         ],
         START_FAILED: [
-          { guard: 'restartAllowed', target: '.restarting', actions: ['countRestart', 'decideRestart'] },
-          { target: 'stopping', actions: ['countRestart', 'decideEscalation'] },
+          { guard: 'restartAllowed', target: '.restarting', actions: 'decideRestart' },
+          { target: 'stopping', actions: 'decideEscalation' },
         ],
         STOP: { target: 'stopping', actions: 'noteShutdown' },
       },
@@ -307,7 +297,11 @@ export const supervisorMachine = setup({
         restarting: {
           description: 'At least one child waits for its restart.',
           tags: ['degraded'],
-          on: { RESTARTS_SETTLED: 'steady' },
+          on: {
+            RESTARTS_SETTLED: 'steady',
+            CHILD_EXITED: { guard: 'restartAllowed', actions: 'decideRestart' },
+            START_FAILED: { guard: 'restartAllowed', actions: 'decideRestart' },
+          },
         },
       },
     },

@@ -88,6 +88,11 @@ export const errorCodes = {
     meaning: 'The child is being restarted, so it can be neither restarted nor deleted.',
   },
   start_failed: { type: 'runtime', category: 'critical', meaning: 'A child failed while it started.' },
+  watched_ended: {
+    type: 'runtime',
+    category: 'critical',
+    meaning: 'A child ended with which another one had a pact, and did not handle that.',
+  },
   supervisor_stopped: {
     type: 'runtime',
     category: 'critical',

@@ -1,6 +1,8 @@
 /** The subpath `holdfast/supervisor`: supervision for any XState actors, without a store and without workflows. */
 export type {
+  ChildExitedEvent,
   RestartCounters,
+  StartFailedEvent,
   SupervisorDecision,
 } from '../machines/supervisor.machine.ts'
 export { OptionsError, RestartIntensityError, SupervisorError } from './errors.ts'
@@ -18,6 +20,14 @@ export type {
   SupervisorSpec,
 } from './supervisor/child-spec.ts'
 export { type ChildCounts, type ChildRef, createSupervisor, type Supervisor } from './supervisor/create-supervisor.ts'
+export type { DeadLetter, DeadLetters } from './supervisor/dead-letters.ts'
+export {
+  type Alternative,
+  type DecisionRecord,
+  type Explanation,
+  explainDecision,
+  replayDecision,
+} from './supervisor/decisions.ts'
 export type {
   EndReason,
   ExitReason,
@@ -26,4 +36,6 @@ export type {
   SupervisorObserver,
 } from './supervisor/events.ts'
 export type { MailCounts } from './supervisor/mail.ts'
+export { type RestartBound, restartBound, type SupervisorBound } from './supervisor/restart-bound.ts'
+export type { ChildEnd, ChildWatcher } from './supervisor/watchers.ts'
 export type { Clock } from './time/clock.ts'

@@ -30,7 +30,7 @@ export function* startChild<TNested>(
   refuseUnlessRunning(supervisor)
   const { id, children } = supervisor
   const known = children.find(spec.id)
-  if (known?.isLive) throw refusal(id, 'already_started', `its child '${spec.id}' is running`, spec.id)
+  if (known?.countsAsRunning) throw refusal(id, 'already_started', `its child '${spec.id}' is running`, spec.id)
   if (known) throw refusal(id, 'already_present', `it has a child '${spec.id}', which is ${known.status}`, spec.id)
   if (children.size >= supervisor.spec.maxChildren) {
     throw refusal(id, 'max_children', `it has ${children.size} children, as many as it may have`, spec.id)
@@ -77,7 +77,7 @@ function known<TNested>(supervisor: Administered<TNested>, id: string): Child<TN
 
 function stopped<TNested>(supervisor: Administered<TNested>, id: string): Child<TNested> {
   const child = known(supervisor, id)
-  if (child.status === 'running') throw refusal(supervisor.id, 'running', `its child '${id}' is running`, id)
+  if (child.countsAsRunning) throw refusal(supervisor.id, 'running', `its child '${id}' is running`, id)
   if (child.status === 'restarting') {
     throw refusal(supervisor.id, 'restarting', `its child '${id}' is being restarted`, id)
   }

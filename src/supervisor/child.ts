@@ -6,6 +6,7 @@ import type { EventObject } from 'xstate'
 import type { ChildType, ResolvedChildSpec } from './child-spec.ts'
 import type { Exit, Incarnation } from './incarnation.ts'
 import type { PendingRestart } from './pending-restarts.ts'
+import { type ChildEnd, type ChildWatcher, Watchers } from './watchers.ts'
 
 export type ChildStatus = 'running' | 'restarting' | 'stopped'
 
@@ -40,9 +41,29 @@ export class Child<TNested> {
   /** Mail for the next incarnation, or for after the event at hand. */
   mail: EventObject[] | undefined
   isDelivering = false
+  #watchers: Watchers | undefined
+  #lastEnd: ChildEnd | undefined
 
   constructor(spec: ResolvedChildSpec) {
     this.spec = spec
+  }
+
+  /** Tells how the present incarnation ends, or the last one ended, exactly once. @returns stops watching */
+  watch(watcher: ChildWatcher): () => void {
+    this.#watchers ??= new Watchers()
+    const { id } = this.spec
+    const ended = this.isLive ? undefined : (this.#lastEnd ?? { id, incarnation: 0, reason: 'not-started' as const })
+    return this.#watchers.add(watcher, ended)
+  }
+
+  noteEnd(end: ChildEnd): void {
+    this.#lastEnd = end
+    this.#watchers?.tell(end)
+  }
+
+  /** Whether it runs as far as decisions go: also when it has ended and nobody has judged that yet. */
+  get countsAsRunning(): boolean {
+    return this.isLive || this.exit !== undefined
   }
 
   get status(): ChildStatus {

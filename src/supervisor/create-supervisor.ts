@@ -3,6 +3,7 @@
  * carried out before the call returns where nothing is under way; their promises tell the outcome.
  */
 import type { AnyActorLogic, EventFromLogic, SnapshotFrom } from 'xstate'
+import { OptionsError } from '../errors.ts'
 import { systemClock } from '../time/clock.ts'
 import { systemRandom } from '../time/random.ts'
 import { deleteChild, restartChild, startChild, terminateChild } from './administration.ts'
@@ -15,12 +16,15 @@ import {
   type ResolvedSupervisorSpec,
   type SupervisorOptions,
 } from './child-spec.ts'
+import { type DeadLetter, DeadLetterBox, type DeadLetters } from './dead-letters.ts'
+import { DecisionLog, type DecisionRecord } from './decisions.ts'
 import type { SupervisorEnd } from './events.ts'
 import { Mail, type MailCounts } from './mail.ts'
 import type { Procedure } from './procedure.ts'
 import { refusal } from './refusals.ts'
 import { RestartPacer } from './restart-pacer.ts'
 import { type SupervisedChild, Supervision, type Tree } from './supervision.ts'
+import type { ChildWatcher } from './watchers.ts'
 
 /** A child, whichever incarnation of it is the live one. */
 export interface ChildRef<TLogic extends AnyActorLogic = AnyActorLogic> {
@@ -31,6 +35,17 @@ export interface ChildRef<TLogic extends AnyActorLogic = AnyActorLogic> {
   send(event: EventFromLogic<TLogic>): void
   /** The snapshot of the live incarnation, or of the last one; `undefined` before the first. */
   getSnapshot(): SnapshotFrom<TLogic>
+  /**
+   * Tells once how the present incarnation ends; where none lives, how the last one ended.
+   * @returns stops watching
+   */
+  watch(watcher: ChildWatcher): () => void
+  /**
+   * Makes a pact for the present incarnations of both: when the watched child ends, for whatever reason, this one gets
+   * `WATCHED_ENDED { id, incarnation, reason }`; where it is no machine that handles that, it fails (`watched_ended`).
+   * @returns ends the pact. @throws OptionsError where this child is a supervisor
+   */
+  follow(watched: ChildRef): () => void
 }
 
 /** As in OTP: `specs` counts all, `active` those that run. */
@@ -72,6 +87,10 @@ export interface Supervisor {
   countChildren(): ChildCounts
   /** Mail of the whole tree: accepted = processed + stashed + deadLettered. */
   mailCounts(): MailCounts
+  /** Mail of the whole tree that nobody took. */
+  readonly deadLetters: DeadLetters
+  /** The last decisions of the whole tree, with what they were made from; the oldest first, at most 1000. */
+  decisions(): DecisionRecord[]
   /** Resolves when the supervisor has ended, for whatever reason; it never rejects. */
   readonly stopped: Promise<SupervisorEnd>
 }
@@ -87,6 +106,8 @@ export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
     },
     random,
     mail: new Mail(),
+    deadLetters: new DeadLetterBox(),
+    decisions: new DecisionLog(),
     pacer: new RestartPacer(clock),
   }
   return new SupervisorHandle(new Supervision(id, spec, tree))
@@ -177,6 +198,43 @@ class SupervisorHandle implements Supervisor {
   mailCounts(): MailCounts {
     return this.#supervision.tree.mail.counts()
   }
+
+  get deadLetters(): DeadLetters {
+    return new DeadLetterOffice(this.#supervision)
+  }
+
+  decisions(): DecisionRecord[] {
+    return this.#supervision.tree.decisions.list()
+  }
+}
+
+/** The letters of a tree; paths are those of its root. */
+class DeadLetterOffice implements DeadLetters {
+  readonly #root: Supervision
+
+  constructor(supervision: Supervision) {
+    let root = supervision
+    while (root.place) root = root.place.above
+    this.#root = root
+  }
+
+  get dropped(): number {
+    return this.#root.tree.deadLetters.dropped
+  }
+
+  list(): DeadLetter[] {
+    return this.#root.tree.deadLetters.list()
+  }
+
+  resend(number: number): void {
+    const box = this.#root.tree.deadLetters
+    const [supervision, child] = locate(this.#root, box.find(number).path)
+    supervision.send(child, box.forget(number).event)
+  }
+
+  discard(number: number): void {
+    this.#root.tree.deadLetters.forget(number)
+  }
 }
 
 function* startRoot(supervision: Supervision): Procedure {
@@ -207,5 +265,19 @@ function refTo<TLogic extends AnyActorLogic>(supervision: Supervision, child: Su
     },
     send: event => supervision.send(child, event),
     getSnapshot: () => (child.nested ? child.nested.machine : child.actor?.actor)?.getSnapshot(),
+    watch: watcher => child.watch(watcher),
+    follow: watched => follow(supervision, child, watched),
+  }
+}
+
+function follow(supervision: Supervision, child: SupervisedChild, watched: ChildRef): () => void {
+  if (child.nested) throw new OptionsError(`child '${child.spec.id}': a supervisor cannot follow a child`)
+  const { incarnation } = child
+  const stopWatching = watched.watch(end => supervision.watchedEnded(child, incarnation, end))
+  // With the follower the pact is over.
+  const stopWaiting = child.watch(stopWatching)
+  return () => {
+    stopWatching()
+    stopWaiting()
   }
 }

@@ -62,13 +62,13 @@ export class Incarnation {
     this.actor.send(event)
   }
 
-  /** Whether the logic is a machine that says what `SHUTDOWN` does in its present state; a wildcard says nothing. */
-  handlesShutdown(): boolean {
+  /** Whether the logic is a machine that says what the event does in its present state; a wildcard says nothing. */
+  handles(event: EventObject): boolean {
     const machine = this.actor.logic as { events?: unknown }
     const snapshot = this.snapshot() as { can?: (event: EventObject) => boolean }
-    if (!Array.isArray(machine.events) || !machine.events.includes('SHUTDOWN')) return false
+    if (!Array.isArray(machine.events) || !machine.events.includes(event.type)) return false
     try {
-      return snapshot.can?.({ type: 'SHUTDOWN' }) ?? false
+      return snapshot.can?.(event) ?? false
     } catch {
       return false
     }
@@ -78,6 +78,13 @@ export class Incarnation {
   stop(): void {
     this.#phase = 'over'
     this.actor.stop()
+  }
+
+  /** Ends the actor as if it had failed. */
+  fail(error: unknown): void {
+    if (this.#phase !== 'live') return
+    this.stop()
+    this.#onExit({ reason: 'abnormal', error })
   }
 
   #ended(): void {

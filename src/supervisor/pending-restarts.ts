@@ -58,6 +58,11 @@ export class PendingRestarts {
     return this.#pending.delete(pending)
   }
 
+  /** A restart that was taken and is to be tried again. */
+  hold(pending: PendingRestart): void {
+    this.#pending.add(pending)
+  }
+
   cancelAll(): void {
     for (const pending of this.#pending) pending.plan?.cancel()
     this.#pending.clear()

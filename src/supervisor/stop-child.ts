@@ -28,7 +28,7 @@ export function* stopChild<TNested extends StoppableSupervisor>(
   }
   const { shutdown } = child.spec
   if (shutdown === 'brutal-kill') return yield* killChild(child, onExited)
-  if (!child.nested && !child.actor?.handlesShutdown()) {
+  if (!child.nested && !child.actor?.handles({ type: 'SHUTDOWN' })) {
     child.actor?.stop()
     return onExited(child, 'shutdown')
   }

@@ -6,6 +6,8 @@
  */
 import { type Actor, type AnyActorLogic, createActor, type EventObject } from 'xstate'
 import {
+  type ChildExitedEvent,
+  type StartFailedEvent,
   type SupervisorDecision,
   type SupervisorMachineEvent,
   supervisorMachine,
@@ -15,15 +17,18 @@ import type { Random } from '../time/random.ts'
 import type { Child } from './child.ts'
 import type { ResolvedChildSpec, ResolvedSupervisorSpec } from './child-spec.ts'
 import { Children } from './children.ts'
+import type { DeadLetterBox } from './dead-letters.ts'
+import type { DecisionLog } from './decisions.ts'
 import { type ExitReason, type SupervisorEnd, type SupervisorEvent, seenFromAbove } from './events.ts'
 import { type ActorClock, type Exit, Incarnation, type StartOutcome } from './incarnation.ts'
 import type { DeadLetterReason, Mail } from './mail.ts'
 import { type PendingRestart, PendingRestarts } from './pending-restarts.ts'
 import { CallQueue, type Procedure, waitFor } from './procedure.ts'
-import { intensityExceeded, refusal, startFailed } from './refusals.ts'
+import { intensityExceeded, refusal, startFailed, watchedEnded } from './refusals.ts'
 import type { RestartPacer } from './restart-pacer.ts'
 import { logicOfAttempt } from './start-attempt.ts'
 import { killChild, stopChild } from './stop-child.ts'
+import type { ChildEnd } from './watchers.ts'
 
 /** What all supervisors of one tree share. */
 export interface Tree {
@@ -31,6 +36,8 @@ export interface Tree {
   readonly actorClock: ActorClock
   readonly random: Random
   readonly mail: Mail
+  readonly deadLetters: DeadLetterBox
+  readonly decisions: DecisionLog
   readonly pacer: RestartPacer
 }
 
@@ -217,6 +224,14 @@ export class Supervision {
     this.tree.mail.send(child, event, this.#willStart(child), this.#onDeadLetter)
   }
 
+  /** A child that `follower` had a pact with has ended: it is told where it handles that, and fails where it does not. */
+  watchedEnded(follower: SupervisedChild, incarnation: number, end: ChildEnd): void {
+    if (!follower.isLive || follower.incarnation !== incarnation) return
+    const event = { type: 'WATCHED_ENDED', id: end.id, incarnation: end.incarnation, reason: end.reason }
+    if (follower.actor?.handles(event)) this.send(follower, event)
+    else follower.actor?.fail(watchedEnded(this.id, follower.spec.id, end))
+  }
+
   /** Whether a start of a child that does not run is to come, without anybody asking for it. */
   #willStart(child: SupervisedChild): boolean {
     if (child.isRemoved) return false
@@ -234,8 +249,16 @@ export class Supervision {
   }
 
   readonly #onDeadLetter = (child: SupervisedChild, event: EventObject, reason: DeadLetterReason): void => {
-    this.report({ type: 'dead-letter', id: child.spec.id, incarnation: child.incarnation, event, reason })
-  };
+    const { incarnation } = child
+    const at = this.tree.clock.now()
+    this.tree.deadLetters.keep({ path: this.#pathOf(child), incarnation, event, reason, at })
+    this.report({ type: 'dead-letter', id: child.spec.id, incarnation, event, reason })
+  }
+
+  /** From the root of the tree. */
+  #pathOf(child: SupervisedChild): string {
+    return this.place ? `${this.place.above.#pathOf(this.place.child)}/${child.spec.id}` : child.spec.id
+  }
 
   // Starting and stopping one child
 
@@ -296,7 +319,9 @@ export class Supervision {
   readonly #exited = (child: SupervisedChild, reason: ExitReason, exit?: Exit): void => {
     child.isLive = false
     const error = exit && 'error' in exit ? { error: exit.error } : {}
-    this.report({ type: 'child.exited', id: child.spec.id, incarnation: child.incarnation, reason, ...error })
+    const end = { id: child.spec.id, incarnation: child.incarnation, reason, ...error }
+    this.report({ type: 'child.exited', ...end })
+    child.noteEnd(end)
   }
 
   // What children do by themselves
@@ -317,7 +342,7 @@ export class Supervision {
     child.exit = undefined
     const { restart, significant } = child.spec
     const facts = this.#failureFacts(child)
-    this.#tell({
+    this.#decide({
       type: 'CHILD_EXITED',
       ...facts,
       restart,
@@ -378,10 +403,28 @@ export class Supervision {
       if (member.restart !== pending) continue
       const failure = yield* this.startOne(member)
       if (!failure) continue
-      this.#tell({ type: 'START_FAILED', ...this.#failureFacts(member) })
-      return yield* this.#carryOut(member, failure.error)
+      this.#restarts.hold(pending)
+      this.calls.add(this.#tryAgain(pending, members, member, failure.error))
+      return
     }
     if (this.#restarts.isEmpty) this.#tell({ type: 'RESTARTS_SETTLED' })
+  }
+
+  /**
+   * A start within a restart failed. As in OTP what came meanwhile goes first: it may have covered the child by another
+   * restart, or withdrawn it; the members after it are then started without it.
+   */
+  *#tryAgain(
+    pending: PendingRestart,
+    members: readonly SupervisedChild[],
+    failed: SupervisedChild,
+    error: unknown,
+  ): Procedure {
+    if (this.#phase !== 'running') return
+    if (failed.restart !== pending) return yield* this.#restartGroup(pending, members)
+    this.#restarts.take(pending)
+    this.#decide({ type: 'START_FAILED', ...this.#failureFacts(failed) })
+    yield* this.#carryOut(failed, error)
   }
 
   /** The child no longer waits for a restart. */
@@ -407,6 +450,16 @@ export class Supervision {
 
   #tell(event: SupervisorMachineEvent): void {
     if (this.#machine?.getSnapshot().status === 'active') this.#machine.send(event)
+  }
+
+  /** Has the machine decide, and keeps what it decided and from what. */
+  #decide(fact: ChildExitedEvent | StartFailedEvent): void {
+    const before = this.#machine?.getSnapshot()
+    this.#tell(fact)
+    const decision = this.#machine?.getSnapshot().context.decision
+    if (before && decision) {
+      this.tree.decisions.add({ supervisor: this.id, before: before.context, fact, decision })
+    }
   }
 
   /** What an observer throws concerns nobody. */

@@ -180,7 +180,7 @@ describe('the supervisor machine decides', () => {
       for (const exit of sequence) {
         if (machine.isOver()) break
         machine.decide(exit)
-        expect(machine.context().window.length).toBeLessThanOrEqual(input.intensity + 1)
+        expect(machine.context().window.chunks.flat().length).toBeLessThanOrEqual(input.intensity + 1)
       }
       expect(supervisorContextSchema.parse(JSON.parse(JSON.stringify(machine.context())))).toEqual(machine.context())
     })

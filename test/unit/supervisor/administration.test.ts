@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createMachine } from 'xstate'
 import { OptionsError } from '../../../src/supervisor.ts'
 import { Crash, fail, finish, stage, started, stillborn, worker } from '../../support/supervised-worker.ts'
 
@@ -124,5 +125,64 @@ describe('restartChild and deleteChild', () => {
     finish(sup, 'a')
     await sup.restartChild('a')
     expect(sup.countChildren()).toEqual({ specs: 1, active: 1, supervisors: 0, workers: 1 })
+  })
+})
+
+describe('a child that has ended and is not yet judged', () => {
+  it('counts as running: a call that came before the judgement neither starts nor removes it', async () => {
+    const over = createMachine({ initial: 'over', states: { over: { type: 'final' } } })
+    const replies: string[] = []
+    let attempts = 0
+    const { sup, lines, clock } = await started({ children: [{ id: 'x', logic: worker }] })
+    const logic = () => {
+      if (attempts++ > 0) return worker
+      for (const method of ['restartChild', 'deleteChild'] as const) {
+        void sup[method]('a').catch(error => replies.push(error.code))
+      }
+      return over
+    }
+    await sup.startChild({ id: 'a', logic })
+    await clock.advance(0)
+    expect(replies).toEqual(['running', 'running'])
+    expect(lines()).toEqual(['+x1', '+a1', '-a1 normal', '!a [a]', '+a2'])
+  })
+})
+
+describe('a call that comes while a restart fails to start', () => {
+  it('goes before the next attempt', async () => {
+    const { sup, lines, clock, forget } = await started({ children: [] })
+    let attempts = 0
+    const logic = () => {
+      if (attempts++ === 0) return worker
+      if (attempts === 2) void sup.terminateChild('a')
+      return stillborn
+    }
+    await sup.startChild({ id: 'a', logic })
+    forget()
+    fail(sup, 'a')
+    await clock.advance(0)
+    expect(lines()).toEqual(['-a1 abnormal', '!a [a]'])
+    expect(sup.whichChildren()).toMatchObject([{ id: 'a', status: 'stopped' }])
+    expect(attempts).toBe(2)
+  })
+
+  it('leaves no group half started when it takes out the one that failed', async () => {
+    let attempts = 0
+    const fragile = () => {
+      if (attempts++ !== 1) return worker
+      void sup.terminateChild('b')
+      return stillborn
+    }
+    const children = [
+      { id: 'a', logic: worker },
+      { id: 'b', logic: fragile },
+      { id: 'c', logic: worker },
+    ]
+    const { sup, clock, lines, forget } = await started({ strategy: 'one-for-all', children })
+    forget()
+    fail(sup, 'a')
+    await clock.advance(0)
+    expect(lines().slice(-2)).toEqual(['+a2', '+c2'])
+    expect(sup.whichChildren().map(child => child.status)).toEqual(['running', 'stopped', 'running'])
   })
 })

@@ -109,3 +109,42 @@ describe('refs and mail', () => {
     expect(lines().at(-1)).toBe('dead a NOTE stopped')
   })
 })
+
+describe('dead letters', () => {
+  it('are kept with their path, and can be sent again or discarded', async () => {
+    const { sup, clock } = await started({
+      children: [{ id: 'n', logic: { children: [{ id: 'a', logic: worker, restart: 'transient' }] } }],
+    })
+    finish(sup, 'n/a')
+    for (const what of [1, 2]) sup.child('n/a').send({ type: 'NOTE', what })
+    await clock.advance(5)
+    expect(sup.deadLetters.list()).toMatchObject([
+      { number: 1, path: 'n/a', incarnation: 1, reason: 'stopped', event: { what: 1 }, at: clock.now() - 5 },
+      { number: 2, path: 'n/a', event: { what: 2 } },
+    ])
+    await sup.supervisor('n').restartChild('a')
+    sup.deadLetters.resend(2)
+    sup.supervisor('n').deadLetters.discard(1)
+    expect(sup.child('n/a').getSnapshot().context).toEqual({ seen: [2] })
+    expect(sup.deadLetters.list()).toEqual([])
+    expect(sup.mailCounts()).toEqual({ accepted: 4, processed: 2, stashed: 0, deadLettered: 2 })
+    expect(() => sup.deadLetters.resend(2)).toThrow('no dead letter 2')
+  })
+
+  it('are kept when there is nobody to send them to again', async () => {
+    const { sup } = await started({ children: [{ id: 'a', logic: worker, restart: 'temporary' }] })
+    const ref = sup.child('a')
+    finish(sup, 'a')
+    ref.send({ type: 'NOTE', what: 1 })
+    expect(() => sup.deadLetters.resend(1)).toThrow("no child 'a'")
+    expect(sup.deadLetters.list()).toHaveLength(1)
+  })
+
+  it('go beyond a thousand, and are counted', async () => {
+    const { sup } = await started({ children: [{ id: 'a', logic: worker, restart: 'transient' }] })
+    finish(sup, 'a')
+    for (let what = 1; what <= 1003; what++) sup.child('a').send({ type: 'NOTE', what })
+    expect(sup.deadLetters.list().at(0)?.number).toBe(4)
+    expect(sup.deadLetters.dropped).toBe(3)
+  })
+})

@@ -1,0 +1,145 @@
+/**
+ * What supervision costs. `storm`: 20,000 failures a second for 10 s, each answered by a restart: whether the pace is
+ * kept, the delay of the event loop meanwhile, and memory before and after. `tree`: 1,000 to 30,000 live children under
+ * dynamic supervisors, started, a tenth of them failed, and stopped: time and memory for each child.
+ */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
+import { parseArgs } from 'node:util'
+import { setup } from 'xstate'
+import { createSupervisor, type Supervisor } from '../src/supervisor.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    rate: { type: 'string', default: '20000' },
+    seconds: { type: 'string', default: '10' },
+  },
+})
+
+const failure = new Error('a failure of the benchmark')
+
+const worker = setup({
+  actions: {
+    crash: () => {
+      throw failure
+    },
+  },
+}).createMachine({ initial: 'working', states: { working: { on: { FAIL: { actions: 'crash' } } } } })
+
+const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
+
+/** Fails children in turn, as many as are due by the clock, and lets the loop go round. */
+async function storm(rate: number, seconds: number): Promise<void> {
+  const children = 1000
+  const sup = createSupervisor({ intensity: Number.MAX_SAFE_INTEGER, period: 1000 })
+  await sup.start()
+  const refs = []
+  for (let n = 0; n < children; n++) refs.push(await sup.startChild({ id: `c${n}`, logic: worker }))
+  await failFor(refs, rate, 2)
+
+  const idleDelayMs = await delayWhenIdleMs()
+  global.gc?.()
+  const before = process.memoryUsage()
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  const cpu = process.cpuUsage()
+  const begun = performance.now()
+  delay.enable()
+  const failures = await failFor(refs, rate, seconds)
+  delay.disable()
+  const elapsed = (performance.now() - begun) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  global.gc?.()
+  const after = process.memoryUsage()
+  await sup.stop()
+
+  console.log(`storm of failures: ${rate} a second asked for, ${seconds} s, ${children} children`)
+  console.log(`  failures a second     ${Math.round(failures / elapsed)}`)
+  console.log(`  CPU a failure         ${((user + system) / failures).toFixed(1)} µs`)
+  console.log(
+    `  event loop delay p99  ${(delay.percentile(99) / 1e6).toFixed(1)} ms, max ${(delay.max / 1e6).toFixed(1)} ms`,
+  )
+  console.log(`  the same, idle        ${idleDelayMs.toFixed(1)} ms (what the machine adds)`)
+  console.log(`  RSS                   ${megabytes(before.rss)} before, ${megabytes(after.rss)} after`)
+  console.log(`  heap                  ${megabytes(before.heapUsed)} before, ${megabytes(after.heapUsed)} after`)
+}
+
+/** The p99 of the event loop's delay with nothing to do: other programs on the machine show here. */
+async function delayWhenIdleMs(): Promise<number> {
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  const until = performance.now() + 1000
+  while (performance.now() < until) await nextTurn()
+  delay.disable()
+  return delay.percentile(99) / 1e6
+}
+
+interface Failing {
+  readonly incarnation: number
+  send(event: { type: string }): void
+}
+
+async function failFor(refs: readonly Failing[], rate: number, seconds: number): Promise<number> {
+  const incarnations = () => refs.reduce((sum, ref) => sum + ref.incarnation, 0)
+  const atFirst = incarnations()
+  const begun = performance.now()
+  let sent = 0
+  for (let elapsed = 0; elapsed < seconds * 1000; elapsed = performance.now() - begun) {
+    const due = Math.min(Math.floor((elapsed * rate) / 1000), seconds * rate)
+    for (let inTurn = 0; sent < due && inTurn < 100; inTurn++)
+      (refs[sent++ % refs.length] as Failing).send({ type: 'FAIL' })
+    await nextTurn()
+  }
+  while (incarnations() - atFirst < sent) await nextTurn()
+  return sent
+}
+
+/** A root with dynamic supervisors of a thousand children each. */
+async function tree(children: number): Promise<void> {
+  global.gc?.()
+  const heapBefore = process.memoryUsage().heapUsed
+  const pools = Math.ceil(children / 1000)
+  const sup = createSupervisor({
+    children: Array.from({ length: pools }, (_, n) => ({
+      id: `p${n}`,
+      logic: { intensity: Number.MAX_SAFE_INTEGER },
+    })),
+  })
+  await sup.start()
+  const times = [performance.now()]
+  for (let n = 0; n < children; n++) await poolOf(sup, n).startChild({ id: `c${n}`, logic: worker })
+  times.push(performance.now())
+  global.gc?.()
+  const heap = process.memoryUsage().heapUsed - heapBefore
+  times.push(performance.now())
+  for (let n = 0; n < children; n += 10) sup.child(`p${Math.floor(n / 1000)}/c${n}`).send({ type: 'FAIL' })
+  while (active(sup, pools) < children) await nextTurn()
+  times.push(performance.now())
+  await sup.stop()
+  times.push(performance.now())
+
+  const [begun = 0, started = 0, measured = 0, restarted = 0, stopped = 0] = times
+  const micros = (ms: number, count: number): string => ((ms * 1000) / count).toFixed(1).padStart(8)
+  console.log(
+    String(children).padStart(8),
+    micros(started - begun, children),
+    micros(restarted - measured, children / 10),
+    micros(stopped - restarted, children),
+    String(Math.round(heap / children)).padStart(8),
+  )
+}
+
+const poolOf = (sup: Supervisor, n: number): Supervisor => sup.supervisor(`p${Math.floor(n / 1000)}`)
+
+function active(sup: Supervisor, pools: number): number {
+  let count = 0
+  for (let n = 0; n < pools; n++) count += sup.supervisor(`p${n}`).countChildren().active
+  return count
+}
+
+if (values.only !== 'tree') await storm(Number(values.rate), Number(values.seconds))
+if (values.only !== 'storm') {
+  await tree(1000)
+  console.log('children    start  restart     stop   (µs each)  bytes each')
+  for (const children of [1000, 3000, 10_000, 30_000]) await tree(children)
+}
