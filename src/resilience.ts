@@ -1,5 +1,5 @@
 /** `holdfast/resilience`: classification of failures, profiles, retry, circuits and fallback, with no runtime. */
-export type { CircuitState, CircuitTransition } from '../machines/circuit.machine.ts'
+export type { CircuitReason, CircuitState } from '../machines/circuit.machine.ts'
 export {
   BudgetExceededError,
   CancelledError,
@@ -21,7 +21,13 @@ export {
   type CircuitSnapshot,
   createCircuit,
 } from './resilience/circuit.ts'
-export type { CircuitOptions, CircuitPreset, CircuitSettings } from './resilience/circuit-options.ts'
+export type { CircuitTransition } from './resilience/circuit-history.ts'
+export type {
+  CircuitOptions,
+  CircuitPreset,
+  CircuitSettings,
+  CircuitWindowOptions,
+} from './resilience/circuit-options.ts'
 export { type Classification, type ClassifyOptions, classifyError } from './resilience/classify.ts'
 export {
   createResilience,

@@ -23,7 +23,7 @@ export interface CircuitsOptions {
   readonly onEvent?: ((report: CircuitReport) => void) | undefined
   /** What a former process knew of a circuit. */
   readonly snapshotOf?: ((name: string) => CircuitSnapshot | undefined) | undefined
-  /** Starts the actor of a circuit below a supervisor; by default each is a root of its own. */
+  /** Starts a circuit as an actor below a supervisor; by default each is a value of its own. */
   readonly startActor?: StartCircuitActor | undefined
 }
 
