@@ -32,11 +32,18 @@ export { type Classification, type ClassifyOptions, classifyError } from './resi
 export {
   createResilience,
   type ExecuteOptions,
+  type FallbackFacts,
   type Resilience,
   type ResilienceOptions,
 } from './resilience/create-resilience.ts'
 export type { WireFailure } from './resilience/failure-evidence.ts'
 export { type FailureAction, type FailureKind, type FailureScope, failureKinds } from './resilience/kinds.ts'
+export {
+  createOperationMetrics,
+  type OperationCounts,
+  type OperationFigures,
+  type OperationMetrics,
+} from './resilience/operation-metrics.ts'
 export { type OperationName, operationPresets } from './resilience/operations.ts'
 export {
   builtInProfiles,
@@ -48,6 +55,7 @@ export {
   taskProfiles,
 } from './resilience/profiles.ts'
 export type { AttemptEvent } from './resilience/retry.ts'
+export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.ts'
 export {
   type ComponentChange,
   type FunctionWithFallback,
