@@ -144,8 +144,8 @@ describe('the signal of the caller', () => {
     const resilience = createResilience({ circuit: 'default', profile: defineProfile({ retry: { max: 0 } }) })
     const { signal } = new AbortController()
     const outcomes = [
-      async () => 1,
-      () => 1,
+      ...Array.from({ length: 10 }, () => async () => 1),
+      ...Array.from({ length: 10 }, () => () => 1),
       async () => {
         throw unavailable()
       },
