@@ -54,6 +54,13 @@ export {
   type TaskName,
   taskProfiles,
 } from './resilience/profiles.ts'
+export {
+  type FetchEvent,
+  type RequestOptions,
+  type ResilientFetch,
+  type ResilientFetchOptions,
+  resilientFetch,
+} from './resilience/resilient-fetch.ts'
 export type { AttemptEvent } from './resilience/retry.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.ts'
 export {
