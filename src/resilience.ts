@@ -61,6 +61,15 @@ export {
   type ResilientFetchOptions,
   resilientFetch,
 } from './resilience/resilient-fetch.ts'
+export {
+  type ResilientWebSocket,
+  type ResilientWebSocketOptions,
+  resilientWebSocket,
+  type WebSocketConstructor,
+  type WebSocketEnd,
+  type WebSocketEvents,
+  type WebSocketLike,
+} from './resilience/resilient-websocket.ts'
 export type { AttemptEvent } from './resilience/retry.ts'
 export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.ts'
 export {
