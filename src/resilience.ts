@@ -18,7 +18,6 @@ export {
   type CircuitPermit,
   type CircuitReport,
   type CircuitSetup,
-  type CircuitSnapshot,
   createCircuit,
 } from './resilience/circuit.ts'
 export type { CircuitTransition } from './resilience/circuit-history.ts'
@@ -28,6 +27,7 @@ export type {
   CircuitSettings,
   CircuitWindowOptions,
 } from './resilience/circuit-options.ts'
+export type { CircuitSnapshot } from './resilience/circuit-snapshot.ts'
 export { type Classification, type ClassifyOptions, classifyError } from './resilience/classify.ts'
 export {
   createResilience,

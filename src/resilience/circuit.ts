@@ -3,31 +3,22 @@
  * gets an event only at an edge and while it is half-open, so a call that succeeds through a healthy circuit costs two
  * comparisons. It sets no timer: what time has brought about is found when someone asks.
  */
-import { initialTransition, transition } from 'xstate'
-import { z } from 'zod'
 import {
   type CircuitContext,
   type CircuitEvent,
   type CircuitState,
-  circuitContext,
   circuitMachine,
-  circuitReasons,
   probeOverdueAt,
 } from '../../machines/circuit.machine.ts'
-import { CircuitOpenError, OptionsError, SnapshotError } from '../errors.ts'
+import { CircuitOpenError, OptionsError } from '../errors.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
+import { speaksAgainstCallee } from './blame.ts'
+import { type CircuitActor, type StartCircuitActor, startAlone } from './circuit-actor.ts'
 import { type CircuitTransition, transitionsOf, withTransition } from './circuit-history.ts'
 import { type CircuitOptions, type CircuitPreset, type CircuitSettings, resolveCircuit } from './circuit-options.ts'
-import {
-  type CallWindow,
-  callWindow,
-  emptyWindow,
-  type WindowTally,
-  windowAfter,
-  windowTally,
-  windowVerdict,
-} from './circuit-window.ts'
-import { type Classification, classifyError } from './classify.ts'
+import { type CircuitSnapshot, type CircuitTotals, readSnapshot } from './circuit-snapshot.ts'
+import { emptyWindow, type WindowTally, windowAfter, windowTally, windowVerdict } from './circuit-window.ts'
+import { classifyError } from './classify.ts'
 
 /** The right to make one call. The first of its three methods counts, later ones do nothing. */
 export interface CircuitPermit {
@@ -68,26 +59,6 @@ export interface CircuitMetrics {
   readonly timeInStateMs: Readonly<Record<CircuitState, number>>
   /** The last 100. */
   readonly transitions: readonly CircuitTransition[]
-}
-
-/** A circuit as JSON data, to be given back to `createCircuit` as `snapshot`. */
-export interface CircuitSnapshot {
-  readonly name: string
-  readonly version: 1
-  readonly state: CircuitState
-  readonly context: CircuitContext
-  readonly totals: CircuitTotals
-  readonly window: CallWindow
-  readonly transitions: readonly CircuitTransition[]
-  /** When it was taken, on the circuit's clock. */
-  readonly at: number
-}
-
-interface CircuitTotals {
-  readonly calls: number
-  readonly successes: number
-  readonly failures: number
-  readonly refusals: number
 }
 
 export interface Circuit {
@@ -145,21 +116,6 @@ export function createCircuit(name: string, options: CircuitSetup | CircuitPrese
 export function createResolvedCircuit(name: string, settings: CircuitSettings, setup: CircuitParts): Circuit {
   return new ActorCircuit(name, settings, setup)
 }
-
-/** What holds and moves the machine of a circuit: a live actor, or a value by itself. */
-export interface CircuitActor {
-  send(event: CircuitEvent): void
-  getSnapshot(): { readonly value: CircuitState; readonly context: CircuitContext }
-  stop(): void
-}
-
-/** How the machine of a circuit is started: by itself, or as an actor below a supervisor. */
-export type StartCircuitActor = (
-  name: string,
-  logic: typeof circuitMachine,
-  input: { readonly settings: CircuitSettings; readonly at: number },
-  snapshot: ReturnType<typeof circuitMachine.resolveState> | undefined,
-) => CircuitActor
 
 type CircuitParts = Pick<CircuitSetup, 'clock' | 'onEvent' | 'snapshot'> & {
   readonly startActor?: StartCircuitActor | undefined
@@ -440,16 +396,6 @@ const openingEvents = {
   'slow calls': 'SLOW_RATIO_REACHED',
 } as const
 
-/**
- * Whether a failure says anything of what was called. A cancellation does not, nor what the request itself or its
- * caller is to blame for: too long, refused content, an invalid value or option, a used-up budget.
- */
-export function speaksAgainstCallee({ kind, scope, type }: Classification): boolean {
-  return scope !== 'request' && kind !== 'cancelled' && !callersOwn.has(type)
-}
-
-const callersOwn: ReadonlySet<string> = new Set(['validation', 'config', 'budget', 'cancelled'])
-
 class CallPermit implements CircuitPermit {
   #circuit: ActorCircuit | undefined
   readonly #period: number
@@ -481,52 +427,4 @@ class CallPermit implements CircuitPermit {
     this.#circuit = undefined
     circuit?.settle(outcome, this.#period, this.#probe, this.#startedAt)
   }
-}
-
-/** A circuit of its own needs no live actor: its machine is moved by pure transitions, which keeps it below 5 kB. */
-const startAlone: StartCircuitActor = (_name, logic, input, restored) => {
-  let [snapshot] = restored === undefined ? initialTransition(logic, input) : [restored]
-  return {
-    send(event) {
-      snapshot = transition(logic, snapshot, event)[0]
-    },
-    getSnapshot: () => snapshot,
-    stop() {},
-  }
-}
-
-const restoredTotals = z.object({
-  calls: z.int().min(0),
-  successes: z.int().min(0),
-  failures: z.int().min(0),
-  refusals: z.int().min(0),
-})
-
-const stateNames = z.enum(['closed', 'open', 'half-open', 'isolated'])
-
-const restoredSnapshot = z.object({
-  version: z.literal(1),
-  state: stateNames,
-  context: circuitContext,
-  totals: restoredTotals,
-  window: callWindow,
-  transitions: z
-    .array(z.object({ from: stateNames, to: stateNames, at: z.number(), reason: z.enum(circuitReasons) }))
-    .max(100),
-  at: z.number(),
-})
-
-/** The snapshot with the numbers that hold now; the time that an open circuit still has is kept. */
-function readSnapshot(name: string, snapshot: unknown, settings: CircuitSettings): CircuitSnapshot {
-  const parsed = restoredSnapshot.safeParse(snapshot)
-  if (!parsed.success) {
-    throw new SnapshotError(`the snapshot of circuit '${name}' cannot be read: it is not one that snapshot() gave`, {
-      circuit: name,
-    })
-  }
-  const { data } = parsed
-  // A window of another form tells nothing by the rules that hold now.
-  const fits = settings.window !== undefined && data.window.next < settings.window.size
-  const window = fits ? data.window : { ...emptyWindow, consecutive: data.window.consecutive }
-  return { ...data, name, window, context: { ...data.context, settings } }
 }

@@ -8,7 +8,8 @@ import { OptionsError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import type { Duration } from '../time/duration.ts'
-import { type CircuitPermit, createCircuit, speaksAgainstCallee } from './circuit.ts'
+import { speaksAgainstCallee } from './blame.ts'
+import { type CircuitPermit, createCircuit } from './circuit.ts'
 import { classifyError } from './classify.ts'
 
 export interface WithFallbackOptions {

@@ -209,7 +209,7 @@ describe('the circuit of an origin', () => {
 describe('time and signals', () => {
   test('an attempt that gets no answer is given up and repeated', async () => {
     const { url, seen } = await serve(hang)
-    expect((await make().fetch(url, {}, { timeout: 50 })).status).toBe(200)
+    expect((await make().fetch(url, {}, { timeout: 400 })).status).toBe(200)
     expect(seen).toHaveLength(2)
   })
 
