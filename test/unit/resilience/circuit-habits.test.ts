@@ -304,6 +304,7 @@ describe('the open time', () => {
     expect(circuit.remainingMs()).toBe(20_000)
     now -= 3_600_000
     expect(circuit.remainingMs()).toBe(20_000)
+    expect(circuit.metrics().timeInStateMs.open).toBe(10_000)
     const restored = createCircuit('api', {
       clock: { ...clock, now: () => now - 7_200_000 },
       snapshot: circuit.snapshot(),

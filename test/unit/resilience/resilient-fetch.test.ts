@@ -251,10 +251,11 @@ describe('time and signals', () => {
         const body = new ReadableStream({ cancel: () => void cancelled++ })
         setTimeout(() => resolve(new Response(body, { status: 503 })), ms)
       })
-    const answers = [() => late(60), async () => new Response('good')]
+    const answers = [() => late(300), async () => new Response('good')]
     const { fetch } = make({ fetch: () => (answers.shift() as () => Promise<Response>)(), timeout: 20 })
     expect(await (await fetch('http://late.test/')).text()).toBe('good')
-    await late(80)
+    expect(cancelled).toBe(0)
+    await late(400)
     expect(cancelled).toBe(1)
   })
 })
