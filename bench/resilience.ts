@@ -16,6 +16,8 @@ import {
   timeout,
   wrap,
 } from 'cockatiel'
+import { createActor } from 'xstate'
+import { circuitMachine } from '../machines/circuit.machine.ts'
 import { createCircuit, createResilience } from '../src/resilience.ts'
 
 interface Opossum {
@@ -122,6 +124,8 @@ const windowed = bytesOf(
     for (let i = 0; i < 1000; i++) circuit.acquire()?.success()
   },
 )
+const settings = createCircuit('settings').settings
+const ofActor = bytesOf(() => createActor(circuitMachine, { input: { settings, at: 0 } }).start())
 const ofCockatiel = bytesOf(() =>
   circuitBreaker(handleAll, { halfOpenAfter: 30_000, breaker: new ConsecutiveBreaker(5) }),
 )
@@ -131,11 +135,15 @@ const ofOpossum = bytesOf(() => {
   opossums.push(made)
   return made
 })
-console.log(
-  `bytes a circuit: ${fresh.toFixed(0)}; with 100 transitions ${aged.toFixed(0)}; with a window of 1000 calls`,
-)
-console.log(
-  `${windowed.toFixed(0)}; a breaker of cockatiel ${ofCockatiel.toFixed(0)}, of opossum ${ofOpossum.toFixed(0)}`,
-)
+for (const [name, bytes] of Object.entries({
+  'a circuit': fresh,
+  'a circuit with its 100 transitions': aged,
+  'a circuit with a window of 1000 calls': windowed,
+  'its machine as an XState root actor': ofActor,
+  'a breaker of cockatiel': ofCockatiel,
+  'a breaker of opossum': ofOpossum,
+})) {
+  console.log(`${name.padEnd(50)} ${bytes.toFixed(0).padStart(6)} bytes`)
+}
 console.log(`events heard: ${events}`)
 for (const made of [opossum, opossumAlone, ...opossums]) made.shutdown()
