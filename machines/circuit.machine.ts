@@ -1,9 +1,10 @@
 /**
- * A circuit breaker. Closed, it counts consecutive failures; at the threshold it opens and calls are refused; once the
- * open time is over it lets a bounded number of probes through, of which enough successes close it and one failure
+ * A circuit breaker. It moves only on edges: what counts the calls outside tells it that a threshold is reached, it
+ * opens and calls are refused; once the open time is over it lets a bounded number of probes through, of which enough successes close it and one failure
  * opens it again. Time comes in events (`at`), so it holds no timer and can be restored anywhere. A result names the
  * period in which its call began: one that comes late, from before the last change of state, changes nothing. A probe
- * that is never heard of again is overdue after the half-open time and opens the circuit, so it cannot be stuck.
+ * that is never heard of again is overdue after the half-open time and opens the circuit, so it cannot be stuck. The
+ * open time may grow from one opening to the next, up to a bound, and is the first one again after a calm while.
  */
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
@@ -13,28 +14,42 @@ const stateName = z.enum(['closed', 'open', 'half-open', 'isolated'])
 export type CircuitState = z.infer<typeof stateName>
 
 const settings = z.object({
-  failureThreshold: z.int().min(1),
   openMs: z.number().positive(),
   maxProbes: z.int().min(1),
   successThreshold: z.int().min(1),
   halfOpenMs: z.number().positive(),
+  /** Absent: every opening takes `openMs`. */
+  growth: z
+    .object({ factor: z.number().min(1), longestMs: z.number().positive(), calmMs: z.number().min(0) })
+    .optional(),
 })
 
-const transition = z.object({ from: stateName, to: stateName, at: z.number(), reason: z.string() })
+/** Why a circuit changed its state last. */
+export const circuitReasons = [
+  'none',
+  'failures',
+  'failure ratio',
+  'slow calls',
+  'open time over',
+  'probes succeeded',
+  'probe failed',
+  'probe overdue',
+  'operator',
+] as const
 
-export type CircuitTransition = z.infer<typeof transition>
+export type CircuitReason = (typeof circuitReasons)[number]
 
 const probe = z.object({ permit: z.int(), since: z.number() })
 
 /** What a circuit remembers: JSON data. */
 export const circuitContext = z.object({
   settings,
-  /** Consecutive failures while closed. */
-  failureCount: z.int().min(0),
   /** One more at each change of state; results carry the period in which their call began. */
   period: z.int().min(0),
   /** When the circuit came into its state, ms. */
   since: z.number(),
+  /** Why it came into its state. */
+  reason: z.enum(circuitReasons),
   /** When an open circuit admits probes, ms; 0 while it is not open. */
   probesFrom: z.number(),
   probes: z.array(probe),
@@ -42,19 +57,20 @@ export const circuitContext = z.object({
   /** Times that it opened; `trips` are those from closed. */
   opens: z.int().min(0),
   trips: z.int().min(0),
+  /** Openings without a calm while between them; they make the open time grow. */
+  openStreak: z.int().min(0),
   /** How long the last open period that has ended was. */
   lastOpenMs: z.number(),
   /** Of the periods that have ended; the current one is still running since `since`. */
   timeInStateMs: z.object({ closed: z.number(), open: z.number(), 'half-open': z.number(), isolated: z.number() }),
-  /** The last 100. */
-  transitions: z.array(transition).max(100),
 })
 
 export type CircuitContext = z.infer<typeof circuitContext>
 
 export type CircuitEvent =
-  | { readonly type: 'CALL_SUCCEEDED'; readonly at: number; readonly period: number }
-  | { readonly type: 'CALL_FAILED'; readonly at: number; readonly period: number }
+  | { readonly type: 'FAILURES_REACHED'; readonly at: number; readonly period: number }
+  | { readonly type: 'FAILURE_RATIO_REACHED'; readonly at: number; readonly period: number }
+  | { readonly type: 'SLOW_RATIO_REACHED'; readonly at: number; readonly period: number }
   | { readonly type: 'OPEN_TIME_PASSED'; readonly at: number }
   | { readonly type: 'PROBE_STARTED'; readonly at: number; readonly permit: number }
   | { readonly type: 'PROBE_SUCCEEDED'; readonly at: number; readonly permit: number; readonly period: number }
@@ -62,6 +78,8 @@ export type CircuitEvent =
   | { readonly type: 'PROBE_RELEASED'; readonly at: number; readonly permit: number; readonly period: number }
   | { readonly type: 'PROBE_OVERDUE'; readonly at: number }
   | { readonly type: 'PROCESS_RESTORED'; readonly at: number }
+  /** The clock shows an earlier time than before: what is left of every period stays what it was. */
+  | { readonly type: 'CLOCK_SET_BACK'; readonly at: number; readonly byMs: number }
   | { readonly type: 'RESET'; readonly at: number }
   | { readonly type: 'ISOLATE'; readonly at: number }
 
@@ -73,28 +91,43 @@ export interface CircuitInput {
 interface Move {
   readonly from: CircuitState
   readonly to: CircuitState
-  readonly reason: string
+  readonly reason: CircuitReason
 }
 
-const mostTransitions = 100
+/** Growth beyond so many openings is cut off, so that the power stays a number. */
+const longestStreak = 64
 
 /** The context after a change of state: the old period is booked, and nothing of it is carried into the new one. */
 function moved(context: CircuitContext, at: number, { from, to, reason }: Move): CircuitContext {
   const elapsed = Math.max(0, at - context.since)
+  const streak = streakAfter(context, elapsed, { from, to, reason })
   return {
     ...context,
-    failureCount: 0,
     period: context.period + 1,
     since: Math.max(at, context.since),
-    probesFrom: to === 'open' ? at + context.settings.openMs : 0,
+    reason,
+    probesFrom: to === 'open' ? at + openMsAfter(context.settings, streak) : 0,
     probes: [],
     probeSuccesses: 0,
     opens: context.opens + (to === 'open' ? 1 : 0),
     trips: context.trips + (from === 'closed' && to === 'open' ? 1 : 0),
+    openStreak: streak,
     lastOpenMs: from === 'open' ? elapsed : context.lastOpenMs,
     timeInStateMs: { ...context.timeInStateMs, [from]: context.timeInStateMs[from] + elapsed },
-    transitions: [...context.transitions, { from, to, at, reason }].slice(-mostTransitions),
   }
+}
+
+/** An operator who resets it, and a calm while in closed, make the next opening the first one again. */
+function streakAfter({ settings, openStreak }: CircuitContext, elapsedMs: number, { from, to }: Move): number {
+  if (to === 'open') {
+    const calm = from === 'closed' && elapsedMs >= (settings.growth?.calmMs ?? 0)
+    return Math.min(longestStreak, (calm ? 0 : openStreak) + 1)
+  }
+  return to === 'closed' && from !== 'half-open' ? 0 : openStreak
+}
+
+function openMsAfter({ openMs, growth }: CircuitContext['settings'], streak: number): number {
+  return growth === undefined ? openMs : Math.min(growth.longestMs, openMs * growth.factor ** (streak - 1))
 }
 
 const knows = (context: CircuitContext, event: CircuitEvent): boolean =>
@@ -117,10 +150,6 @@ export const circuitMachine = setup({
   },
   guards: {
     isOfThisPeriod: ({ context, event }) => 'period' in event && event.period === context.period,
-    reachesThreshold: ({ context, event }) =>
-      'period' in event &&
-      event.period === context.period &&
-      context.failureCount + 1 >= context.settings.failureThreshold,
     openTimeIsOver: ({ context, event }) => event.at >= context.probesFrom,
     probeIsFree: ({ context, event }) =>
       'permit' in event &&
@@ -135,8 +164,7 @@ export const circuitMachine = setup({
     },
   },
   actions: {
-    countFailure: assign({ failureCount: ({ context }) => context.failureCount + 1 }),
-    clearFailures: assign({ failureCount: 0 }),
+    forgetOpenings: assign({ openStreak: 0 }),
     admitProbe: assign({
       probes: ({ context, event }) =>
         'permit' in event ? [...context.probes, { permit: event.permit, since: event.at }] : context.probes,
@@ -147,6 +175,14 @@ export const circuitMachine = setup({
     }),
     releaseProbes: assign({ probes: () => [] }),
     countProbeSuccess: assign({ probeSuccesses: ({ context }) => context.probeSuccesses + 1 }),
+    moveTimesBack: assign(({ context, event }) => {
+      const byMs = 'byMs' in event ? event.byMs : 0
+      return {
+        since: context.since - byMs,
+        probesFrom: context.probesFrom === 0 ? 0 : context.probesFrom - byMs,
+        probes: context.probes.map(one => ({ ...one, since: one.since - byMs })),
+      }
+    }),
     recordMove: assign(({ context, event }, move: Move) => moved(context, event.at, move)),
   },
 }).createMachine({
@@ -154,34 +190,43 @@ export const circuitMachine = setup({
   description: 'Refuses calls to what is known to be broken, and finds out when it is whole again.',
   context: ({ input }) => ({
     settings: input.settings,
-    failureCount: 0,
     period: 0,
     since: input.at,
+    reason: 'none' as const,
     probesFrom: 0,
     probes: [],
     probeSuccesses: 0,
     opens: 0,
     trips: 0,
+    openStreak: 0,
     lastOpenMs: 0,
     timeInStateMs: { closed: 0, open: 0, 'half-open': 0, isolated: 0 },
-    transitions: [],
   }),
   initial: 'closed',
+  on: {
+    CLOCK_SET_BACK: { actions: 'moveTimesBack' },
+  },
   states: {
     closed: {
-      description: 'Calls pass. Consecutive failures are counted; a success clears them.',
+      description: 'Calls pass, and are counted outside: consecutive failures, failed and slow ones of the last calls.',
       tags: ['healthy'],
       on: {
-        CALL_SUCCEEDED: { guard: 'isOfThisPeriod', actions: 'clearFailures' },
-        CALL_FAILED: [
-          {
-            guard: 'reachesThreshold',
-            target: 'open',
-            actions: { type: 'recordMove', params: { from: 'closed', to: 'open', reason: 'failures' } },
-          },
-          { guard: 'isOfThisPeriod', actions: 'countFailure' },
-        ],
-        RESET: { actions: 'clearFailures' },
+        FAILURES_REACHED: {
+          guard: 'isOfThisPeriod',
+          target: 'open',
+          actions: { type: 'recordMove', params: { from: 'closed', to: 'open', reason: 'failures' } },
+        },
+        FAILURE_RATIO_REACHED: {
+          guard: 'isOfThisPeriod',
+          target: 'open',
+          actions: { type: 'recordMove', params: { from: 'closed', to: 'open', reason: 'failure ratio' } },
+        },
+        SLOW_RATIO_REACHED: {
+          guard: 'isOfThisPeriod',
+          target: 'open',
+          actions: { type: 'recordMove', params: { from: 'closed', to: 'open', reason: 'slow calls' } },
+        },
+        RESET: { actions: 'forgetOpenings' },
         ISOLATE: {
           target: 'isolated',
           actions: { type: 'recordMove', params: { from: 'closed', to: 'isolated', reason: 'operator' } },

@@ -1,5 +1,5 @@
 /** `holdfast/resilience`: classification of failures, profiles, retry, circuits and fallback, with no runtime. */
-export type { CircuitState, CircuitTransition } from '../machines/circuit.machine.ts'
+export type { CircuitReason, CircuitState } from '../machines/circuit.machine.ts'
 export {
   BudgetExceededError,
   CancelledError,
@@ -18,19 +18,32 @@ export {
   type CircuitPermit,
   type CircuitReport,
   type CircuitSetup,
-  type CircuitSnapshot,
   createCircuit,
 } from './resilience/circuit.ts'
-export type { CircuitOptions, CircuitPreset, CircuitSettings } from './resilience/circuit-options.ts'
+export type { CircuitTransition } from './resilience/circuit-history.ts'
+export type {
+  CircuitOptions,
+  CircuitPreset,
+  CircuitSettings,
+  CircuitWindowOptions,
+} from './resilience/circuit-options.ts'
+export type { CircuitSnapshot } from './resilience/circuit-snapshot.ts'
 export { type Classification, type ClassifyOptions, classifyError } from './resilience/classify.ts'
 export {
   createResilience,
   type ExecuteOptions,
+  type FallbackFacts,
   type Resilience,
   type ResilienceOptions,
 } from './resilience/create-resilience.ts'
 export type { WireFailure } from './resilience/failure-evidence.ts'
 export { type FailureAction, type FailureKind, type FailureScope, failureKinds } from './resilience/kinds.ts'
+export {
+  createOperationMetrics,
+  type OperationCounts,
+  type OperationFigures,
+  type OperationMetrics,
+} from './resilience/operation-metrics.ts'
 export { type OperationName, operationPresets } from './resilience/operations.ts'
 export {
   builtInProfiles,
@@ -41,7 +54,24 @@ export {
   type TaskName,
   taskProfiles,
 } from './resilience/profiles.ts'
+export {
+  type FetchEvent,
+  type RequestOptions,
+  type ResilientFetch,
+  type ResilientFetchOptions,
+  resilientFetch,
+} from './resilience/resilient-fetch.ts'
+export {
+  type ResilientWebSocket,
+  type ResilientWebSocketOptions,
+  resilientWebSocket,
+  type WebSocketConstructor,
+  type WebSocketEnd,
+  type WebSocketEvents,
+  type WebSocketLike,
+} from './resilience/resilient-websocket.ts'
 export type { AttemptEvent } from './resilience/retry.ts'
+export { createRetryBudget, type RetryBudget, type RetryBudgetOptions } from './resilience/retry-budget.ts'
 export {
   type ComponentChange,
   type FunctionWithFallback,

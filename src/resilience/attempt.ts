@@ -1,10 +1,10 @@
 /**
  * One attempt under a time limit and the caller's signal, and the wait before the next. Both leave nothing behind: the
- * timer is cleared and the listener is taken off however they end. The attempt's own signal is made when it is first
- * asked for, since most functions never ask.
+ * timer is cleared and the listener is taken off however they end. A function that answers at once needs neither, and
+ * the attempt's own signal is made when it is first asked for, since most functions never ask.
  */
 import { CancelledError, TimeoutError } from '../errors.ts'
-import type { Clock } from '../time/clock.ts'
+import type { Clock, TimerHandle } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 
 /** What the function of an attempt is given. */
@@ -17,50 +17,95 @@ export interface AttemptContext {
 
 export interface AttemptLimits {
   readonly clock: Clock
-  readonly attempt: number
-  /** Ms; absent: no limit. */
-  readonly limitMs?: number | undefined
   /** What took too long, for the message. */
   readonly what: string
   readonly signal?: AbortSignal | undefined
 }
 
-/**
- * Runs `fn` once.
- * @throws TimeoutError at the limit and CancelledError when the caller's signal aborts, though `fn` may still be running;
- * else what `fn` throws
- */
-export function attemptOnce<T>(fn: (context: AttemptContext) => T | Promise<T>, limits: AttemptLimits): Promise<T> {
-  const { clock, signal, limitMs } = limits
-  if (signal?.aborted) return Promise.reject(cancelledBy(signal))
-  return new Promise<T>((resolve, reject) => {
-    const context = new LazyContext(limits.attempt)
-    const end = (): void => {
-      if (timer !== undefined) clock.clearTimeout(timer)
-      signal?.removeEventListener('abort', cancel)
+/** An attempt is its own context, listener and promise: one object a call, whose parts are made when they are needed. */
+export class Attempt<T> implements AttemptContext {
+  readonly attempt: number
+  readonly #limits: AttemptLimits
+  /** Ms; Infinity: no limit. */
+  readonly #limitMs: number
+  #timer: TimerHandle
+  #resolve: ((value: T | PromiseLike<T>) => void) | undefined
+  #reject: ((error: unknown) => void) | undefined
+  #controller: AbortController | undefined
+  #reason: Error | undefined
+
+  constructor(attempt: number, limitMs: number, limits: AttemptLimits) {
+    this.attempt = attempt
+    this.#limitMs = limitMs
+    this.#limits = limits
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#reason) this.#controller.abort(this.#reason)
     }
-    const stop = (error: Error): void => {
-      end()
-      reject(error)
-      context.abort(error)
+    return this.#controller.signal
+  }
+
+  /**
+   * Runs `fn`. What it returns at once is returned at once.
+   * @throws TimeoutError at the limit and CancelledError when the caller's signal aborts, though `fn` may still be
+   * running; else what `fn` throws
+   */
+  run(fn: (context: AttemptContext) => T | PromiseLike<T>): T | Promise<T> {
+    const { signal } = this.#limits
+    if (signal?.aborted) throw cancelledBy(signal)
+    const returned = fn(this)
+    return isThenable(returned) ? this.#within(returned) : returned
+  }
+
+  /** Called by the caller's signal when it aborts. */
+  handleEvent(): void {
+    this.#stop(cancelledBy(this.#limits.signal as AbortSignal))
+  }
+
+  #within(pending: PromiseLike<T>): Promise<T> {
+    const { clock, signal } = this.#limits
+    const ended = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    // A function may have had its own caller's signal aborted.
+    if (signal?.aborted) this.handleEvent()
+    else {
+      if (this.#limitMs !== Number.POSITIVE_INFINITY) {
+        this.#timer = clock.setTimeout(() => this.#stop(tooLong(this.#limits.what, this.#limitMs)), this.#limitMs)
+      }
+      signal?.addEventListener('abort', this)
     }
-    const cancel = (): void => stop(cancelledBy(signal as AbortSignal))
-    const timer =
-      limitMs === undefined ? undefined : clock.setTimeout(() => stop(tooLong(limits.what, limitMs)), limitMs)
-    signal?.addEventListener('abort', cancel, { once: true })
-    const fail = (error: unknown): void => {
-      end()
-      reject(error)
-    }
-    try {
-      Promise.resolve(fn(context)).then(value => {
-        end()
-        resolve(value)
-      }, fail)
-    } catch (error) {
-      fail(error)
-    }
-  })
+    Promise.resolve(pending).then(
+      value => {
+        this.#end()
+        this.#resolve?.(value)
+      },
+      error => this.#fail(error),
+    )
+    return ended
+  }
+
+  #fail(error: unknown): void {
+    this.#end()
+    this.#reject?.(error)
+  }
+
+  #stop(error: Error): void {
+    this.#fail(error)
+    this.#reason = error
+    this.#controller?.abort(error)
+  }
+
+  #end(): void {
+    const { clock, signal } = this.#limits
+    if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+    this.#timer = undefined
+    signal?.removeEventListener('abort', this)
+  }
 }
 
 /** Waits on the clock. @throws CancelledError as soon as the signal aborts */
@@ -79,32 +124,17 @@ export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promi
   })
 }
 
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return (
+    value !== null &&
+    (typeof value === 'object' || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
 function cancelledBy(signal: AbortSignal): CancelledError {
   return new CancelledError('the caller cancelled it', {}, { cause: signal.reason })
 }
 
 const tooLong = (what: string, limitMs: number): TimeoutError =>
   new TimeoutError(`${what} took longer than ${formatMs(limitMs)}`, { limitMs })
-
-class LazyContext implements AttemptContext {
-  readonly attempt: number
-  #controller: AbortController | undefined
-  #reason: Error | undefined
-
-  constructor(attempt: number) {
-    this.attempt = attempt
-  }
-
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#reason) this.#controller.abort(this.#reason)
-    }
-    return this.#controller.signal
-  }
-
-  abort(reason: Error): void {
-    this.#reason = reason
-    this.#controller?.abort(reason)
-  }
-}

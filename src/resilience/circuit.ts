@@ -1,21 +1,23 @@
 /**
- * A named circuit breaker over the circuit machine. The live actor gets an event only where something changes: every
- * failure, a success while failures are counted, and what happens while it is half-open; a call that succeeds through a
- * healthy circuit costs two comparisons. It sets no timer: what time has brought about is found when someone asks.
+ * A named circuit breaker over the circuit machine. Calls are counted by a pure reducer in a plain value; the machine
+ * gets an event only at an edge and while it is half-open, so a call that succeeds through a healthy circuit costs two
+ * comparisons. It sets no timer: what time has brought about is found when someone asks.
  */
-import { createActor } from 'xstate'
 import {
   type CircuitContext,
   type CircuitEvent,
   type CircuitState,
-  type CircuitTransition,
-  circuitContext,
   circuitMachine,
   probeOverdueAt,
 } from '../../machines/circuit.machine.ts'
-import { CircuitOpenError, SnapshotError } from '../errors.ts'
+import { CircuitOpenError, OptionsError } from '../errors.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
+import { speaksAgainstCallee } from './blame.ts'
+import { type CircuitActor, type StartCircuitActor, startAlone } from './circuit-actor.ts'
+import { type CircuitTransition, transitionsOf, withTransition } from './circuit-history.ts'
 import { type CircuitOptions, type CircuitPreset, type CircuitSettings, resolveCircuit } from './circuit-options.ts'
+import { type CircuitSnapshot, type CircuitTotals, readSnapshot } from './circuit-snapshot.ts'
+import { emptyWindow, type WindowTally, windowAfter, windowTally, windowVerdict } from './circuit-window.ts'
 import { classifyError } from './classify.ts'
 
 /** The right to make one call. The first of its three methods counts, later ones do nothing. */
@@ -29,7 +31,14 @@ export interface CircuitPermit {
 /** What a circuit reports, as plain data. */
 export type CircuitReport =
   | ({ readonly type: 'circuit.changed'; readonly circuit: string } & CircuitTransition)
-  | { readonly type: 'circuit.failed'; readonly circuit: string; readonly at: number; readonly failureCount: number }
+  | {
+      /** A success while failures are counted, or of a probe; others are not reported. */
+      readonly type: 'circuit.failed' | 'circuit.succeeded'
+      readonly circuit: string
+      readonly at: number
+      /** Consecutive failures, this call included. */
+      readonly failureCount: number
+    }
   | { readonly type: 'circuit.refused'; readonly circuit: string; readonly at: number; readonly state: CircuitState }
 
 export interface CircuitMetrics {
@@ -42,27 +51,14 @@ export interface CircuitMetrics {
   /** Times that it opened; `trips` are those from closed. */
   readonly opens: number
   readonly trips: number
+  /** How long the last open period that has ended was. */
   readonly lastOpenMs: number
+  /** What the window holds, where there is one. */
+  readonly window?: WindowTally | undefined
   /** The current period included. */
   readonly timeInStateMs: Readonly<Record<CircuitState, number>>
   /** The last 100. */
   readonly transitions: readonly CircuitTransition[]
-}
-
-/** A circuit as JSON data, to be given back to `createCircuit` as `snapshot`. */
-export interface CircuitSnapshot {
-  readonly name: string
-  readonly version: 1
-  readonly state: CircuitState
-  readonly context: CircuitContext
-  readonly totals: CircuitTotals
-}
-
-interface CircuitTotals {
-  readonly calls: number
-  readonly successes: number
-  readonly failures: number
-  readonly refusals: number
 }
 
 export interface Circuit {
@@ -90,7 +86,7 @@ export interface Circuit {
    * @throws CircuitOpenError when the call is refused, else what `fn` throws
    */
   execute<T>(fn: () => T | Promise<T>): Promise<T>
-  /** Stops its actor; it refuses everything after. */
+  /** It refuses everything after. */
   stop(): void
 }
 
@@ -110,6 +106,7 @@ export interface CircuitSetup extends CircuitOptions {
  * @throws OptionsError for an unknown option, SnapshotError for a snapshot that is none
  */
 export function createCircuit(name: string, options: CircuitSetup | CircuitPreset = {}): Circuit {
+  if (typeof name !== 'string' || name === '') throw new OptionsError('createCircuit: a circuit needs a name')
   if (typeof options === 'string') return new ActorCircuit(name, resolveCircuit(options), {})
   const { clock, onEvent, snapshot, ...numbers } = options
   return new ActorCircuit(name, resolveCircuit(numbers), { clock, onEvent, snapshot })
@@ -119,21 +116,6 @@ export function createCircuit(name: string, options: CircuitSetup | CircuitPrese
 export function createResolvedCircuit(name: string, settings: CircuitSettings, setup: CircuitParts): Circuit {
   return new ActorCircuit(name, settings, setup)
 }
-
-/** The live actor of a circuit, whoever owns it. */
-export interface CircuitActor {
-  send(event: CircuitEvent): void
-  getSnapshot(): { readonly value: CircuitState; readonly context: CircuitContext }
-  stop(): void
-}
-
-/** How the actor of a circuit is started: by itself, or below a supervisor. */
-export type StartCircuitActor = (
-  name: string,
-  logic: typeof circuitMachine,
-  input: { readonly settings: CircuitSettings; readonly at: number },
-  snapshot: ReturnType<typeof circuitMachine.resolveState> | undefined,
-) => CircuitActor
 
 type CircuitParts = Pick<CircuitSetup, 'clock' | 'onEvent' | 'snapshot'> & {
   readonly startActor?: StartCircuitActor | undefined
@@ -148,8 +130,15 @@ class ActorCircuit implements Circuit {
   // Mirrors of the actor's snapshot, so that a healthy call reads two fields and touches no actor.
   #state: CircuitState
   #context: CircuitContext
-  #totals: { calls: number; successes: number; failures: number; refusals: number }
-  #lastPermit = 0
+  #window = emptyWindow
+  #history: readonly number[] = []
+  #calls = 0
+  #successes = 0
+  #failures = 0
+  #refusals = 0
+  #lastProbe = 0
+  /** The latest time that the clock has shown. */
+  #seenAt: number
   #stopped = false
 
   constructor(name: string, settings: CircuitSettings, setup: CircuitParts) {
@@ -160,12 +149,11 @@ class ActorCircuit implements Circuit {
     const at = this.#clock.now()
     const restored = setup.snapshot === undefined ? undefined : readSnapshot(name, setup.snapshot, settings)
     const state = restored && circuitMachine.resolveState({ value: restored.state, context: restored.context })
-    this.#actor = (setup.startActor ?? startRootActor)(name, circuitMachine, { settings, at }, state)
-    this.#totals = { calls: 0, successes: 0, failures: 0, refusals: 0, ...restored?.totals }
+    this.#actor = (setup.startActor ?? startAlone)(name, circuitMachine, { settings, at }, state)
     this.#state = this.#actor.getSnapshot().value
     this.#context = this.#actor.getSnapshot().context
-    // Probes that were under way died with their process.
-    if (restored) this.#send({ type: 'PROCESS_RESTORED', at })
+    this.#seenAt = restored?.at ?? at
+    if (restored) this.#goOnFrom(restored)
   }
 
   get state(): CircuitState {
@@ -174,7 +162,7 @@ class ActorCircuit implements Circuit {
   }
 
   get failureCount(): number {
-    return this.#context.failureCount
+    return this.#window.consecutive
   }
 
   isAvailable(): boolean {
@@ -184,40 +172,53 @@ class ActorCircuit implements Circuit {
   remainingMs(): number | undefined {
     this.#catchUp()
     if (this.#stopped || this.#state === 'isolated') return undefined
-    if (this.#state === 'open') return Math.max(0, this.#context.probesFrom - this.#clock.now())
+    if (this.#state === 'open') return Math.max(0, this.#context.probesFrom - this.#seenAt)
     if (this.#state === 'closed' || this.#context.probes.length < this.settings.maxProbes) return 0
-    return Math.max(1, (probeOverdueAt(this.#context) ?? 0) - this.#clock.now())
+    return Math.max(1, (probeOverdueAt(this.#context) ?? 0) - this.#seenAt)
   }
 
   metrics(): CircuitMetrics {
     this.#catchUp()
-    const { failureCount, opens, trips, lastOpenMs, timeInStateMs, transitions, since } = this.#context
-    const current = timeInStateMs[this.#state] + Math.max(0, this.#clock.now() - since)
+    const now = this.#now()
+    const { opens, trips, lastOpenMs, timeInStateMs, since } = this.#context
+    const current = timeInStateMs[this.#state] + Math.max(0, now - since)
+    const { window: rules } = this.settings
     return {
       state: this.#state,
-      failureCount,
-      ...this.#totals,
+      failureCount: this.#window.consecutive,
+      ...this.#totals(),
       opens,
       trips,
       lastOpenMs,
+      ...(rules === undefined ? {} : { window: windowTally(this.#window, now, rules) }),
       timeInStateMs: { ...timeInStateMs, [this.#state]: current },
-      transitions,
+      transitions: transitionsOf(this.#history),
     }
   }
 
   reset(): void {
     this.#catchUp()
-    this.#send({ type: 'RESET', at: this.#clock.now() })
+    this.#send({ type: 'RESET', at: this.#now() })
+    this.#window = emptyWindow
   }
 
   isolate(): void {
     this.#catchUp()
-    this.#send({ type: 'ISOLATE', at: this.#clock.now() })
+    this.#send({ type: 'ISOLATE', at: this.#now() })
   }
 
   snapshot(): CircuitSnapshot {
     this.#catchUp()
-    const data = { name: this.name, version: 1, state: this.#state, context: this.#context, totals: this.#totals }
+    const data: CircuitSnapshot = {
+      name: this.name,
+      version: 1,
+      state: this.#state,
+      context: this.#context,
+      totals: this.#totals(),
+      window: this.#window,
+      transitions: transitionsOf(this.#history),
+      at: this.#now(),
+    }
     return JSON.parse(JSON.stringify(data)) as CircuitSnapshot
   }
 
@@ -225,17 +226,17 @@ class ActorCircuit implements Circuit {
     if (this.#state !== 'closed') this.#catchUp()
     if (this.#stopped) return undefined
     if (this.#state === 'closed') {
-      this.#totals.calls++
-      return new CallPermit(this.#settle, this.#context.period, undefined)
+      this.#calls++
+      return new CallPermit(this, this.#context.period, 0, this.#startOfCall())
     }
     if (this.#state === 'half-open' && this.#context.probes.length < this.settings.maxProbes) {
-      this.#totals.calls++
-      const permit = ++this.#lastPermit
-      this.#send({ type: 'PROBE_STARTED', at: this.#clock.now(), permit })
-      return new CallPermit(this.#settle, this.#context.period, permit)
+      this.#calls++
+      const probe = ++this.#lastProbe
+      this.#send({ type: 'PROBE_STARTED', at: this.#now(), permit: probe })
+      return new CallPermit(this, this.#context.period, probe, this.#startOfCall())
     }
-    this.#totals.refusals++
-    this.#report({ type: 'circuit.refused', circuit: this.name, at: this.#clock.now(), state: this.#state })
+    this.#refusals++
+    this.#report({ type: 'circuit.refused', circuit: this.name, at: this.#now(), state: this.#state })
     return undefined
   }
 
@@ -265,9 +266,8 @@ class ActorCircuit implements Circuit {
       permit.success()
       return result
     } catch (error) {
-      const { kind, scope } = classifyError(error, { nowMs: this.#clock.now() })
-      if (scope === 'request' || kind === 'cancelled') permit.release()
-      else permit.failure()
+      if (speaksAgainstCallee(classifyError(error, { nowMs: this.#clock.now() }))) permit.failure()
+      else permit.release()
       throw error
     }
   }
@@ -277,28 +277,65 @@ class ActorCircuit implements Circuit {
     this.#actor.stop()
   }
 
-  readonly #settle = (outcome: Outcome, period: number, permit: number | undefined): void => {
+  /** The end of a call that was admitted; of its permit only. */
+  settle(outcome: Outcome, period: number, probe: number, startedAt: number): void {
     if (this.#stopped) return
-    if (outcome === 'success') this.#totals.successes++
-    if (outcome === 'failure') this.#totals.failures++
-    if (permit === undefined) this.#settleCall(outcome, period)
-    else this.#send({ type: probeEvents[outcome], at: this.#clock.now(), permit, period })
+    if (outcome === 'success') this.#successes++
+    if (outcome === 'failure') this.#failures++
+    if (probe !== 0) this.#settleProbe(outcome, period, probe, startedAt)
+    else if (outcome === 'failure' || (outcome === 'success' && this.#isWatching())) {
+      this.#settleCall(outcome, period, startedAt)
+    }
   }
 
-  #settleCall(outcome: Outcome, period: number): void {
-    if (outcome === 'release' || (outcome === 'success' && this.#context.failureCount === 0)) return
-    const at = this.#clock.now()
-    this.#send({ type: outcome === 'success' ? 'CALL_SUCCEEDED' : 'CALL_FAILED', at, period })
-    if (outcome === 'failure') {
-      const { failureCount } = this.#context
-      this.#report({ type: 'circuit.failed', circuit: this.name, at, failureCount })
-    }
+  /** Whether a success tells something that is not known yet. */
+  #isWatching(): boolean {
+    return this.#window.consecutive > 0 || this.settings.window !== undefined
+  }
+
+  #settleProbe(outcome: Outcome, period: number, permit: number, startedAt: number): void {
+    const at = this.#now()
+    const { slow } = this.settings.window ?? {}
+    // What opened it for being slow is not whole while it still is.
+    const tooSlow = outcome === 'success' && slow !== undefined && at - startedAt > slow.afterMs
+    const verdict = tooSlow ? 'failure' : outcome
+    if (outcome !== 'release') this.#reportOutcome(outcome, at, outcome === 'failure' ? 1 : 0)
+    this.#send({ type: probeEvents[verdict], at, permit, period })
+  }
+
+  /** Counts what began in the period that is now; a late result of an earlier one is only reported. */
+  #settleCall(outcome: 'success' | 'failure', period: number, startedAt: number): void {
+    const at = this.#now()
+    const failed = outcome === 'failure'
+    const counts = period === this.#context.period && this.#state === 'closed'
+    const { consecutive } = this.#window
+    const slowAfterMs = this.settings.window?.slow?.afterMs
+    const slow = slowAfterMs !== undefined && at - startedAt > slowAfterMs
+    if (counts) this.#window = windowAfter(this.#window, { at, failed, slow }, this.settings)
+    // Looked at before anyone is told: a listener may reset the circuit.
+    const verdict = counts && (failed || slow) ? windowVerdict(this.#window, at, this.settings) : undefined
+    if (failed || consecutive > 0) this.#reportOutcome(outcome, at, this.#window.consecutive)
+    if (verdict) this.#send({ type: openingEvents[verdict], at, period })
+  }
+
+  /** When the call began, where that will matter. */
+  #startOfCall(): number {
+    return this.settings.window?.slow === undefined ? 0 : this.#now()
+  }
+
+  /** The time, after telling the machine where the clock was set back. */
+  #now(): number {
+    const now = this.#clock.now()
+    const byMs = this.#seenAt - now
+    this.#seenAt = now
+    if (byMs > 0) this.#send({ type: 'CLOCK_SET_BACK', at: now, byMs })
+    return now
   }
 
   /** Brings about what time has decided since someone last asked: at most an overdue probe, then the end of the open time. */
   #catchUp(): void {
     if (this.#state === 'closed' || this.#state === 'isolated' || this.#stopped) return
-    const now = this.#clock.now()
+    const now = this.#now()
     const overdueAt = this.#state === 'half-open' ? probeOverdueAt(this.#context) : undefined
     if (overdueAt !== undefined && overdueAt <= now) this.#send({ type: 'PROBE_OVERDUE', at: overdueAt })
     if (this.#state === 'open' && this.#context.probesFrom <= now) {
@@ -309,12 +346,36 @@ class ActorCircuit implements Circuit {
   #send(event: CircuitEvent): void {
     if (this.#stopped) return
     const { period } = this.#context
+    const from = this.#state
     this.#actor.send(event)
-    const snapshot = this.#actor.getSnapshot()
-    this.#state = snapshot.value
-    this.#context = snapshot.context
-    const change = this.#context.period === period ? undefined : this.#context.transitions.at(-1)
-    if (change) this.#report({ type: 'circuit.changed', circuit: this.name, ...change })
+    const { value: to, context } = this.#actor.getSnapshot()
+    this.#state = to
+    this.#context = context
+    if (context.period === period) return
+    this.#window = emptyWindow
+    const change = { from, to, at: event.at, reason: context.reason }
+    this.#history = withTransition(this.#history, change)
+    this.#report({ type: 'circuit.changed', circuit: this.name, ...change })
+  }
+
+  #goOnFrom({ totals, window, transitions }: CircuitSnapshot): void {
+    this.#calls = totals.calls
+    this.#successes = totals.successes
+    this.#failures = totals.failures
+    this.#refusals = totals.refusals
+    this.#window = window
+    for (const change of transitions) this.#history = withTransition(this.#history, change)
+    // Probes that were under way died with their process.
+    this.#send({ type: 'PROCESS_RESTORED', at: this.#now() })
+  }
+
+  #totals(): CircuitTotals {
+    return { calls: this.#calls, successes: this.#successes, failures: this.#failures, refusals: this.#refusals }
+  }
+
+  #reportOutcome(outcome: 'success' | 'failure', at: number, failureCount: number): void {
+    const type = outcome === 'success' ? 'circuit.succeeded' : 'circuit.failed'
+    if (this.#onEvent) this.#report({ type, circuit: this.name, at, failureCount })
   }
 
   #report(report: CircuitReport): void {
@@ -329,20 +390,24 @@ class ActorCircuit implements Circuit {
 type Outcome = 'success' | 'failure' | 'release'
 
 const probeEvents = { success: 'PROBE_SUCCEEDED', failure: 'PROBE_FAILED', release: 'PROBE_RELEASED' } as const
+const openingEvents = {
+  failures: 'FAILURES_REACHED',
+  'failure ratio': 'FAILURE_RATIO_REACHED',
+  'slow calls': 'SLOW_RATIO_REACHED',
+} as const
 
 class CallPermit implements CircuitPermit {
-  #settle: ((outcome: Outcome, period: number, permit: number | undefined) => void) | undefined
+  #circuit: ActorCircuit | undefined
   readonly #period: number
-  readonly #probe: number | undefined
+  readonly #probe: number
+  readonly #startedAt: number
 
-  constructor(
-    settle: (outcome: Outcome, period: number, permit: number | undefined) => void,
-    period: number,
-    probe: number | undefined,
-  ) {
-    this.#settle = settle
+  /** @param probe its number, or 0 for a call through a closed circuit */
+  constructor(circuit: ActorCircuit, period: number, probe: number, startedAt: number) {
+    this.#circuit = circuit
     this.#period = period
     this.#probe = probe
+    this.#startedAt = startedAt
   }
 
   success(): void {
@@ -358,26 +423,8 @@ class CallPermit implements CircuitPermit {
   }
 
   #end(outcome: Outcome): void {
-    const settle = this.#settle
-    this.#settle = undefined
-    settle?.(outcome, this.#period, this.#probe)
+    const circuit = this.#circuit
+    this.#circuit = undefined
+    circuit?.settle(outcome, this.#period, this.#probe, this.#startedAt)
   }
-}
-
-const startRootActor: StartCircuitActor = (name, logic, input, snapshot) => {
-  const actor = createActor(logic, { id: `circuit:${name}`, input, ...(snapshot ? { snapshot } : {}) })
-  actor.subscribe({ error: () => undefined })
-  actor.start()
-  return actor
-}
-
-/** The snapshot with the numbers that hold now; the time that an open circuit still has is kept. */
-function readSnapshot(name: string, snapshot: CircuitSnapshot, settings: CircuitSettings): CircuitSnapshot {
-  const parsed = circuitContext.safeParse(snapshot.context)
-  if (snapshot.version !== 1 || !parsed.success || !Object.hasOwn(circuitMachine.states, snapshot.state)) {
-    throw new SnapshotError(`the snapshot of circuit '${name}' cannot be read: it is not one that snapshot() gave`, {
-      circuit: name,
-    })
-  }
-  return { ...snapshot, context: { ...parsed.data, settings } }
 }

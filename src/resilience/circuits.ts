@@ -1,13 +1,9 @@
 /** The circuits of one runtime, by name: made when first asked for, listed, and stopped together. */
 import { type Clock, systemClock } from '../time/clock.ts'
-import {
-  type Circuit,
-  type CircuitReport,
-  type CircuitSnapshot,
-  createResolvedCircuit,
-  type StartCircuitActor,
-} from './circuit.ts'
+import { type Circuit, type CircuitReport, createResolvedCircuit } from './circuit.ts'
+import type { StartCircuitActor } from './circuit-actor.ts'
 import { type CircuitSettings, circuitPresets } from './circuit-options.ts'
+import type { CircuitSnapshot } from './circuit-snapshot.ts'
 
 export interface Circuits {
   /** The circuit of that name, made with these numbers if there is none yet. */
@@ -23,7 +19,7 @@ export interface CircuitsOptions {
   readonly onEvent?: ((report: CircuitReport) => void) | undefined
   /** What a former process knew of a circuit. */
   readonly snapshotOf?: ((name: string) => CircuitSnapshot | undefined) | undefined
-  /** Starts the actor of a circuit below a supervisor; by default each is a root of its own. */
+  /** Starts a circuit as an actor below a supervisor; by default each is a value of its own. */
   readonly startActor?: StartCircuitActor | undefined
 }
 

@@ -8,17 +8,20 @@ import { parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type Random, systemRandom } from '../time/random.ts'
-import type { AttemptContext } from './attempt.ts'
+import { Attempt, type AttemptContext } from './attempt.ts'
 import { type Circuit, createResolvedCircuit } from './circuit.ts'
 import { type CircuitOptions, type CircuitPreset, resolveCircuit } from './circuit-options.ts'
+import { createOperationMetrics, figuresOf, type OperationFigures, type OperationMetrics } from './operation-metrics.ts'
 import { type OperationName, policyOf } from './operations.ts'
 import { type ProfileReference, profileOf, type ResolvedProfile } from './profiles.ts'
-import { type AttemptEvent, type RetryOptions, retry } from './retry.ts'
+import { type AttemptEvent, retry } from './retry.ts'
+import type { RetryBudget } from './retry-budget.ts'
 
 export interface FallbackFacts {
   readonly error: unknown
   readonly context?: unknown
-  readonly signal?: AbortSignal | undefined
+  /** Aborted when the caller cancels, and when the time of the call is over. */
+  readonly signal: AbortSignal
 }
 
 export interface ResilienceOptions {
@@ -28,8 +31,15 @@ export interface ResilienceOptions {
   readonly circuit?: Circuit | CircuitOptions | CircuitPreset | undefined
   /** Takes its number of retries and their base from here instead of the profile. */
   readonly operation?: OperationName | undefined
-  /** Answers where all attempts failed; not for a cancellation. */
+  /**
+   * Answers where all attempts failed; not for a cancellation. It has what is left of the call's time, and 50 ms at
+   * least, which is enough for what is at hand.
+   */
   readonly fallback?: ((facts: FallbackFacts) => unknown) | undefined
+  /** A budget of retries that others share too. @default none: the profile alone limits them */
+  readonly retryBudget?: RetryBudget | undefined
+  /** Counts by operation that others share too. @default its own */
+  readonly metrics?: OperationMetrics | undefined
   /** @default the system clock */
   readonly clock?: Clock | undefined
   /** @default Math.random */
@@ -48,6 +58,8 @@ export interface ExecuteOptions {
 export interface Resilience {
   readonly profile: ResolvedProfile
   readonly circuit: Circuit | undefined
+  /** What became of the calls of its operation. */
+  metrics(): OperationFigures
   /** @throws what `fn` threw last; TimeoutError, CircuitOpenError or CancelledError where that is how it ended */
   execute<T>(fn: (context: AttemptContext) => T | Promise<T>, options?: ExecuteOptions): Promise<T>
   /** The function, made resilient: the same arguments, always a promise. */
@@ -64,6 +76,8 @@ const optionsShape = z.strictObject({
   circuit: z.custom<NonNullable<ResilienceOptions['circuit']>>(() => true).optional(),
   operation: z.string().optional(),
   fallback: fn<NonNullable<ResilienceOptions['fallback']>>('fallback').optional(),
+  retryBudget: z.custom<RetryBudget>(value => typeof value === 'object' && value !== null).optional(),
+  metrics: z.custom<OperationMetrics>(value => typeof value === 'object' && value !== null).optional(),
   clock: z.custom<Clock>(value => typeof value === 'object' && value !== null).optional(),
   random: fn<Random>('random').optional(),
   onEvent: fn<NonNullable<ResilienceOptions['onEvent']>>('onEvent').optional(),
@@ -72,8 +86,10 @@ const optionsShape = z.strictObject({
 const executeShape = z.strictObject({
   context: z.unknown().optional(),
   timeout: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
-  signal: z.custom<AbortSignal>(value => value instanceof AbortSignal).optional(),
+  signal: z.custom<AbortSignal>(value => value instanceof AbortSignal, { error: 'must be an AbortSignal' }).optional(),
 })
+
+const leastFallbackMs = 50
 
 /**
  * Resilience by a profile, for any function.
@@ -83,41 +99,74 @@ export function createResilience(options: ResilienceOptions = {}): Resilience {
   const given = parseOptions(optionsShape, options, 'createResilience options')
   const profile = profileOf(given.profile ?? 'balanced')
   const clock = given.clock ?? systemClock
-  const circuit = circuitOf(given.circuit, given.operation ?? 'resilience', profile, clock)
+  const operation = given.operation ?? 'resilience'
+  const circuit = circuitOf(given.circuit, operation, profile, clock)
   const policy = policyOf(given.operation, profile.retry)
-  const { random = systemRandom, fallback, onEvent } = given
+  const what = given.operation ?? 'the call'
+  const counts = (given.metrics ?? createOperationMetrics()).of(operation)
+  const { random = systemRandom, fallback, onEvent, retryBudget } = given
 
   const execute = async <T>(
     run: (context: AttemptContext) => T | Promise<T>,
-    executeOptions: ExecuteOptions = {},
+    executeOptions?: ExecuteOptions,
   ): Promise<T> => {
-    const { context, timeout, signal } = parseOptions(executeShape, executeOptions, 'execute options')
-    const retryOptions: RetryOptions = {
+    const { context, timeout, signal } = checkedOptions(executeOptions)
+    const startedAt = clock.now()
+    const ended = await retry(run, {
       policy,
       clock,
       random,
-      what: given.operation ?? 'the call',
+      what,
       attemptMs: timeout === undefined ? profile.timeout.attemptMs : toMs(timeout, 'timeout'),
-      deadlineAt: clock.now() + profile.timeout.callMs,
+      deadlineAt: startedAt + profile.timeout.callMs,
       signal,
       circuit,
-      onEvent: onEvent && (event => onEvent(context === undefined ? event : { ...event, context })),
-    }
-    const ended = await retry(run, retryOptions)
+      budget: retryBudget,
+      counts,
+      onEvent: onEvent && context !== undefined ? event => onEvent({ ...event, context }) : onEvent,
+    })
     if (ended.ok) return ended.value
     if (fallback === undefined || ended.failure.kind === 'cancelled') throw ended.error
-    return (await fallback({ error: ended.error, context, signal })) as T
+    const leftMs = profile.timeout.callMs - Math.max(0, clock.now() - startedAt)
+    const limits = { clock, signal, what: `the fallback of ${what}` }
+    return new Attempt<T>(ended.attempts + 1, Math.max(leastFallbackMs, leftMs), limits).run(attempt =>
+      // The attempt makes its signal when it is first asked for.
+      (fallback as (facts: FallbackFacts) => T | Promise<T>)({
+        error: ended.error,
+        context,
+        get signal() {
+          return attempt.signal
+        },
+      }),
+    )
   }
 
   return {
     profile,
     circuit,
+    metrics: () => figuresOf(operation, counts),
     execute,
     wrap:
       run =>
       (...args) =>
         execute(() => run(...args)),
   }
+}
+
+const noOptions: ExecuteOptions = {}
+const executeKeys: ReadonlySet<string> = new Set(Object.keys(executeShape.shape))
+
+/** Parsed in full only where something is wrong: this is done for every call. */
+function checkedOptions(options: ExecuteOptions | undefined): ExecuteOptions {
+  if (options === undefined) return noOptions
+  let plain = typeof options === 'object' && options !== null
+  if (plain) {
+    for (const key in options) plain &&= executeKeys.has(key)
+    plain &&= options.signal === undefined || options.signal instanceof AbortSignal
+    plain &&=
+      options.timeout === undefined || typeof options.timeout === 'number' || typeof options.timeout === 'string'
+  }
+  return plain ? options : parseOptions(executeShape, options, 'execute options')
 }
 
 function circuitOf(

@@ -139,7 +139,7 @@ class ModelCall {
       deadlineAt: this.#deadlineAt,
       signal,
       circuit: circuits.of(provider.id, profile.circuit),
-      counts: speaksAgainstProvider,
+      speaksAgainst: speaksAgainstProvider,
       attemptsBefore: this.#attempts,
       provider: provider.id,
       onEvent: event => this.#report({ ...event, ...target }),

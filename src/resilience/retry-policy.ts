@@ -38,6 +38,7 @@ export type RetryRule =
   | 'permanent'
   | 'attempts_used_up'
   | 'circuit_open'
+  | 'retry_budget'
   | 'hint_beyond_deadline'
   | 'deadline'
 

@@ -6,9 +6,12 @@
 import { TimeoutError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
-import { type AttemptContext, attemptOnce, wait } from './attempt.ts'
+import { Attempt, type AttemptContext, wait } from './attempt.ts'
+import { speaksAgainstCallee } from './blame.ts'
 import type { Circuit, CircuitPermit } from './circuit.ts'
 import { type Classification, classifyError } from './classify.ts'
+import type { OperationCounts } from './operation-metrics.ts'
+import type { RetryBudget } from './retry-budget.ts'
 import { decideRetry, type RetryDecision, type RetryPolicy, type RetryRule, saysExhausted } from './retry-policy.ts'
 
 export interface RetryOptions {
@@ -23,12 +26,16 @@ export interface RetryOptions {
   readonly deadlineAt?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly circuit?: Circuit | undefined
-  /** Whether a failure speaks against what the circuit stands for. */
-  readonly counts?: ((failure: Classification) => boolean) | undefined
+  /** Whether a failure speaks against what the circuit stands for. @default all but faults of the request */
+  readonly speaksAgainst?: ((failure: Classification) => boolean) | undefined
   /** Attempts that were made before these, so that numbers go on. @default 0 */
   readonly attemptsBefore?: number | undefined
   /** Which provider it is, to classify by. */
   readonly provider?: string | undefined
+  /** Shared with others: a retry takes a token from it. */
+  readonly budget?: RetryBudget | undefined
+  /** Added to as it goes. */
+  readonly counts?: OperationCounts | undefined
   readonly onEvent?: ((event: AttemptEvent) => void) | undefined
 }
 
@@ -63,106 +70,166 @@ export type RetryOutcome<T> =
       readonly rule: RetryRule
     }
 
-interface Failed {
-  readonly ok: false
-  readonly error: unknown
-  readonly failure: Classification
-}
-
 /** Tries until success or refusal. Never rejects. */
-export async function retry<T>(
-  fn: (context: AttemptContext) => T | Promise<T>,
+export function retry<T>(
+  fn: (context: AttemptContext) => T | PromiseLike<T>,
   options: RetryOptions,
 ): Promise<RetryOutcome<T>> {
-  const { clock, random, policy, circuit } = options
-  const before = options.attemptsBefore ?? 0
-  let previousMs: number | undefined
-  let last: Failed | undefined
-  for (let attempts = 1; ; attempts++) {
-    const permit = circuit?.acquire()
-    if (circuit && permit === undefined) return refusedBy(circuit, options, last, attempts - 1)
-    const ended = await tryOnce(fn, options, before + attempts, permit)
-    if (ended.ok) return { ...ended, attempts }
-    last = ended
-    const { error, failure } = ended
-    const remainingMs = options.deadlineAt === undefined ? undefined : options.deadlineAt - clock.now()
-    const exhausted = saysExhausted(error)
-    const circuitOpen = circuit !== undefined && !circuit.isAvailable()
-    const tried = { failures: attempts, unit: random(), previousMs, remainingMs, exhausted, circuitOpen }
-    const decision: RetryDecision = decideRetry({ policy, failure, ...tried })
-    report(options, { type: 'retry.decided', at: clock.now(), attempt: before + attempts, ...decision })
-    if (!decision.retry) return { ok: false, error, failure, attempts, rule: decision.rule }
-    previousMs = decision.delayMs
-    try {
-      await wait(clock, decision.delayMs, options.signal)
-    } catch (cancelled) {
-      const failure = classifyError(cancelled)
-      return { ok: false, error: cancelled, failure, attempts, rule: 'kind_not_retried' }
+  return new Tries(fn, options).run()
+}
+
+type Ended<T> = RetryOutcome<T> | undefined
+
+class Tries<T> {
+  readonly #fn: (context: AttemptContext) => T | PromiseLike<T>
+  readonly #options: RetryOptions
+  #attempts = 0
+  /** Until the deadline, by the time that has passed: a clock that is set back does not put it off. */
+  #remainingMs: number
+  #seenAt: number
+  #previousMs: number | undefined
+  #error: unknown
+  #failure: Classification | undefined
+
+  constructor(fn: (context: AttemptContext) => T | PromiseLike<T>, options: RetryOptions) {
+    this.#fn = fn
+    this.#options = options
+    this.#seenAt = options.clock.now()
+    this.#remainingMs = options.deadlineAt === undefined ? Number.POSITIVE_INFINITY : options.deadlineAt - this.#seenAt
+  }
+
+  async run(): Promise<RetryOutcome<T>> {
+    const { circuit, budget, counts } = this.#options
+    budget?.deposit()
+    if (counts) counts.calls++
+    for (;;) {
+      const permit = circuit?.acquire()
+      if (circuit && permit === undefined) return this.#refusedBy(circuit)
+      this.#attempts++
+      if (this.#remainingMs <= 0) {
+        permit?.release()
+        const error = new TimeoutError(`${this.#options.what} has no time left`, { remainingMs: 0 })
+        return this.#end(error, classifyError(error), 'deadline')
+      }
+      const startedAt = this.#began()
+      try {
+        const attempt = new Attempt<T>(this.#number(), this.#limitMs(), this.#options)
+        const value = await attempt.run(this.#fn)
+        permit?.success()
+        this.#succeeded(startedAt)
+        return { ok: true, value, attempts: this.#attempts }
+      } catch (error) {
+        const failure = this.#failed(error, startedAt, permit)
+        const ended = await this.#waitOrEnd(error, failure)
+        if (ended) return ended
+      }
     }
   }
-}
 
-async function tryOnce<T>(
-  fn: (context: AttemptContext) => T | Promise<T>,
-  options: RetryOptions,
-  attempt: number,
-  permit: CircuitPermit | undefined,
-): Promise<{ readonly ok: true; readonly value: T } | Failed> {
-  const { clock, signal } = options
-  const startedAt = clock.now()
-  const remainingMs = options.deadlineAt === undefined ? undefined : options.deadlineAt - startedAt
-  if (remainingMs !== undefined && remainingMs <= 0) {
-    permit?.release()
-    const error = new TimeoutError(`${options.what} has no time left`, { remainingMs: 0 })
-    return { ok: false, error, failure: classifyError(error) }
+  #began(): number {
+    const { counts, onEvent } = this.#options
+    if (counts) counts.attempts++
+    const at = this.#seenAt
+    if (onEvent) this.#report({ type: 'attempt.started', at, attempt: this.#number() })
+    return at
   }
-  report(options, { type: 'attempt.started', at: startedAt, attempt })
-  try {
-    const limitMs = least(options.attemptMs, remainingMs)
-    const value = await attemptOnce(fn, { clock, attempt, limitMs, what: options.what, signal })
-    permit?.success()
-    const at = clock.now()
-    report(options, { type: 'attempt.succeeded', at, attempt, durationMs: at - startedAt })
-    return { ok: true, value }
-  } catch (error) {
-    const at = clock.now()
-    const aborted = signal?.aborted === true
-    const failure = classifyError(error, { provider: options.provider, aborted, nowMs: at })
-    const counts = options.counts ?? countsAlways
-    if (failure.kind !== 'cancelled' && counts(failure)) permit?.failure()
+
+  #succeeded(startedAt: number): void {
+    const { counts, onEvent } = this.#options
+    if (counts) counts.successes++
+    if (!onEvent) return
+    const at = this.#now()
+    this.#report({ type: 'attempt.succeeded', at, attempt: this.#number(), durationMs: Math.max(0, at - startedAt) })
+  }
+
+  #failed(error: unknown, startedAt: number, permit: CircuitPermit | undefined): Classification {
+    const { provider, signal, speaksAgainst = speaksAgainstCallee, counts } = this.#options
+    const at = this.#now()
+    const failure = classifyError(error, { provider, aborted: signal?.aborted === true, nowMs: at })
+    if (failure.kind !== 'cancelled' && speaksAgainst(failure)) permit?.failure()
     else permit?.release()
-    report(options, { type: 'attempt.failed', at, attempt, durationMs: at - startedAt, failure })
-    return { ok: false, error, failure }
+    if (counts) counts.failures++
+    const durationMs = Math.max(0, at - startedAt)
+    this.#report({ type: 'attempt.failed', at, attempt: this.#number(), durationMs, failure })
+    return failure
   }
-}
 
-/** A fault of the request itself says nothing of the other side. */
-const countsAlways = (failure: Classification): boolean => failure.scope !== 'request'
-
-/** What failed before the refusal tells more than the refusal. */
-function refusedBy<T>(
-  circuit: Circuit,
-  options: RetryOptions,
-  last: Failed | undefined,
-  attempts: number,
-): RetryOutcome<T> {
-  const remainingMs = circuit.remainingMs()
-  const event = { type: 'attempt.refused', at: options.clock.now(), circuit: circuit.name } as const
-  report(options, remainingMs === undefined ? event : { ...event, remainingMs })
-  if (last) return { ...last, attempts, rule: 'circuit_open' }
-  const error = circuit.refusal()
-  return { ok: false, error, failure: classifyError(error), attempts, rule: 'circuit_open' }
-}
-
-function report(options: RetryOptions, event: AttemptEvent): void {
-  try {
-    options.onEvent?.(event)
-  } catch {
-    // A listener's fault must not fail what is reported.
+  /** Waits for the next attempt, or says how it ended. */
+  async #waitOrEnd(error: unknown, failure: Classification): Promise<Ended<T>> {
+    const { clock, signal, counts } = this.#options
+    const decision = this.#decide(error, failure)
+    const attempt = this.#number()
+    this.#report({ type: 'retry.decided', at: this.#seenAt, attempt, ...decision })
+    if (!decision.retry) return this.#end(error, failure, decision.rule)
+    this.#error = error
+    this.#failure = failure
+    this.#previousMs = decision.delayMs
+    if (counts) {
+      counts.retries++
+      counts.totalDelayMs += decision.delayMs
+    }
+    try {
+      await wait(clock, decision.delayMs, signal)
+    } catch (cancelled) {
+      return this.#end(cancelled, classifyError(cancelled), 'kind_not_retried')
+    }
+    this.#now()
+    return undefined
   }
-}
 
-function least(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return Math.min(a, b)
+  #decide(error: unknown, failure: Classification): RetryDecision {
+    const { policy, random, circuit, budget } = this.#options
+    const decision = decideRetry({
+      policy,
+      failure,
+      failures: this.#attempts,
+      unit: random(),
+      previousMs: this.#previousMs,
+      remainingMs: this.#remainingMs,
+      exhausted: saysExhausted(error),
+      circuitOpen: circuit !== undefined && !circuit.isAvailable(),
+    })
+    if (!decision.retry || budget === undefined || budget.withdraw()) return decision
+    return { retry: false, rule: 'retry_budget' }
+  }
+
+  /** What failed before the refusal tells more than the refusal. */
+  #refusedBy(circuit: Circuit): RetryOutcome<T> {
+    const { counts } = this.#options
+    if (counts) counts.refusals++
+    const remainingMs = circuit.remainingMs()
+    const event = { type: 'attempt.refused', at: this.#now(), circuit: circuit.name } as const
+    this.#report(remainingMs === undefined ? event : { ...event, remainingMs })
+    if (this.#failure) return this.#end(this.#error, this.#failure, 'circuit_open')
+    const error = circuit.refusal()
+    return this.#end(error, classifyError(error), 'circuit_open')
+  }
+
+  #end(error: unknown, failure: Classification, rule: RetryRule): RetryOutcome<T> {
+    return { ok: false, error, failure, attempts: this.#attempts, rule }
+  }
+
+  #limitMs(): number {
+    return Math.min(this.#options.attemptMs ?? Number.POSITIVE_INFINITY, this.#remainingMs)
+  }
+
+  #number(): number {
+    return (this.#options.attemptsBefore ?? 0) + this.#attempts
+  }
+
+  /** The time; what has passed since it was last read is taken from what remains. */
+  #now(): number {
+    const now = this.#options.clock.now()
+    this.#remainingMs -= Math.max(0, now - this.#seenAt)
+    this.#seenAt = now
+    return now
+  }
+
+  #report(event: AttemptEvent): void {
+    try {
+      this.#options.onEvent?.(event)
+    } catch {
+      // A listener's fault must not fail what is reported.
+    }
+  }
 }

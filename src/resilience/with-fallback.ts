@@ -1,10 +1,15 @@
 /**
  * A component with a stand-in. When the primary fails the fallback answers, and the component is degraded: it is left
- * alone until its circuit's open time is over, then one call tries it again, and its success ends the degradation.
+ * alone until its circuit's open time is over, then one call tries it again, and its success ends the degradation. Which
+ * components are degraded is told to a listener and kept in a set that several may share.
  */
+import { z } from 'zod'
+import { OptionsError } from '../errors.ts'
+import { parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import type { Duration } from '../time/duration.ts'
-import { createCircuit } from './circuit.ts'
+import { speaksAgainstCallee } from './blame.ts'
+import { type CircuitPermit, createCircuit } from './circuit.ts'
 import { classifyError } from './classify.ts'
 
 export interface WithFallbackOptions {
@@ -15,6 +20,8 @@ export interface WithFallbackOptions {
   readonly once?: boolean | undefined
   /** How long a degraded primary is left alone. @default '30s' */
   readonly openTime?: Duration | undefined
+  /** Has the component's name in it while it is degraded; components may share one. @default none */
+  readonly degradedSet?: Set<string> | undefined
   /** @default the system clock */
   readonly clock?: Clock | undefined
   /** Told when the component degrades and when it has recovered; what it throws is dropped. */
@@ -31,51 +38,107 @@ export interface ComponentChange {
 export interface FunctionWithFallback<TArguments extends readonly unknown[], T> {
   (...args: TArguments): Promise<T>
   readonly component: string
-  /** Whether the last call was answered by the fallback. */
+  /** Whether the fallback stands in. */
   readonly degraded: boolean
+  /** Ends the degradation: the next call tries the primary. */
+  reset(): void
 }
 
-/** The primary function with its stand-in. A cancellation and a fault of the request itself are not stood in for. */
+const shape = z.strictObject({
+  once: z.boolean().optional(),
+  openTime: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
+  degradedSet: z.custom<Set<string>>(value => value instanceof Set, { error: 'must be a Set' }).optional(),
+  clock: z.custom<Clock>(value => typeof value === 'object' && value !== null).optional(),
+  onChange: z
+    .custom<NonNullable<WithFallbackOptions['onChange']>>(value => typeof value === 'function', {
+      error: 'must be a function',
+    })
+    .optional(),
+})
+
+/**
+ * The primary function with its stand-in. A cancellation and a fault of the request itself are not stood in for.
+ * @throws OptionsError for an unknown option or a component without a name
+ */
 export function withFallback<TArguments extends readonly unknown[], T>(
   component: string,
   primary: (...args: TArguments) => T | Promise<T>,
   fallback: (...args: TArguments) => T | Promise<T>,
   options: WithFallbackOptions = {},
 ): FunctionWithFallback<TArguments, T> {
-  const { once = false, openTime = '30s', clock = systemClock, onChange } = options
+  if (typeof component !== 'string' || component === '') {
+    throw new OptionsError('withFallback: a component needs a name')
+  }
+  const given = parseOptions(shape, options, 'withFallback options')
+  const { once = false, openTime = '30s', clock = systemClock } = given
   const circuit = createCircuit(component, { preset: 'strict', failureThreshold: 1, openTime, clock })
-  let degraded = false
-  const change = (now: boolean, reason?: string): void => {
-    if (degraded === now) return
-    degraded = now
-    const type = now ? 'component.degraded' : 'component.recovered'
-    try {
-      onChange?.({ type, component, at: clock.now(), ...(reason === undefined ? {} : { reason }) })
-    } catch {
-      // A listener's fault must not fail the call.
-    }
+  const degradation = new Degradation(component, clock, given)
+  // The circuit tells a late success of a call that began before the trip from a recovery; without it every call tells.
+  const succeeded = (permit: CircuitPermit | undefined): void => {
+    permit?.success()
+    if (once || circuit.state === 'closed') degradation.end()
   }
   const call = async (...args: TArguments): Promise<T> => {
     const permit = once ? undefined : circuit.acquire()
     if (!once && permit === undefined) return fallback(...args)
     try {
       const result = await primary(...args)
-      permit?.success()
-      change(false)
+      succeeded(permit)
       return result
     } catch (error) {
-      const { kind, scope, message } = classifyError(error, { nowMs: clock.now() })
-      if (kind === 'cancelled' || scope === 'request') {
+      const failure = classifyError(error, { nowMs: clock.now() })
+      if (!speaksAgainstCallee(failure)) {
         permit?.release()
         throw error
       }
       permit?.failure()
-      change(true, message)
-      return fallback(...args)
+      if (once || circuit.state !== 'closed') degradation.begin(failure.message)
     }
+    return fallback(...args)
+  }
+  const reset = (): void => {
+    circuit.reset()
+    degradation.end()
   }
   return Object.defineProperties(call, {
     component: { value: component },
-    degraded: { get: () => degraded },
+    degraded: { get: () => degradation.on },
+    reset: { value: reset },
   }) as FunctionWithFallback<TArguments, T>
+}
+
+class Degradation {
+  on = false
+  readonly #component: string
+  readonly #clock: Clock
+  readonly #options: Pick<WithFallbackOptions, 'degradedSet' | 'onChange'>
+
+  constructor(component: string, clock: Clock, options: Pick<WithFallbackOptions, 'degradedSet' | 'onChange'>) {
+    this.#component = component
+    this.#clock = clock
+    this.#options = options
+  }
+
+  begin(reason: string): void {
+    if (this.on) return
+    this.on = true
+    this.#options.degradedSet?.add(this.#component)
+    this.#tell('component.degraded', reason)
+  }
+
+  end(): void {
+    if (!this.on) return
+    this.on = false
+    this.#options.degradedSet?.delete(this.#component)
+    this.#tell('component.recovered')
+  }
+
+  #tell(type: ComponentChange['type'], reason?: string): void {
+    const about = reason === undefined ? {} : { reason }
+    try {
+      this.#options.onChange?.({ type, component: this.#component, at: this.#clock.now(), ...about })
+    } catch {
+      // A listener's fault must not fail the call.
+    }
+  }
 }

@@ -1,6 +1,6 @@
 /** The circuits of the providers, each an actor below the supervisor of the providers. */
 import type { AnyActorLogic, AnyActorScope } from 'xstate'
-import type { CircuitActor } from '../resilience/circuit.ts'
+import type { CircuitActor } from '../resilience/circuit-actor.ts'
 import { type Circuits, createCircuits } from '../resilience/circuits.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import type { Clock } from '../time/clock.ts'

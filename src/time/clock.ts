@@ -17,25 +17,27 @@ export interface Clock {
 /** The longest delay that a Node timer keeps (2^31 - 1 ms, 24.8 days); a longer one would fire at once. */
 const longestNodeDelayMs = 2 ** 31 - 1
 
-interface LongTimer {
+/** A delay that no single Node timer keeps, waited for in stretches. */
+class LongTimer {
   current: NodeJS.Timeout
+
+  constructor(callback: () => void, delayMs: number) {
+    const wait = (remainingMs: number): NodeJS.Timeout =>
+      remainingMs <= longestNodeDelayMs
+        ? setTimeout(callback, remainingMs)
+        : setTimeout(() => {
+            this.current = wait(remainingMs - longestNodeDelayMs)
+          }, longestNodeDelayMs)
+    this.current = wait(delayMs)
+  }
 }
 
 /** The machine's own clock. Delays over 24.8 days are kept by waiting in stretches. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  setTimeout(callback, delayMs) {
-    const timer = {} as LongTimer
-    const wait = (remainingMs: number): void => {
-      timer.current =
-        remainingMs <= longestNodeDelayMs
-          ? setTimeout(callback, Math.max(0, remainingMs))
-          : setTimeout(() => wait(remainingMs - longestNodeDelayMs), longestNodeDelayMs)
-    }
-    wait(delayMs)
-    return timer
-  },
+  setTimeout: (callback, delayMs) =>
+    delayMs <= longestNodeDelayMs ? setTimeout(callback, Math.max(0, delayMs)) : new LongTimer(callback, delayMs),
   clearTimeout(handle) {
-    if (handle) clearTimeout((handle as LongTimer).current)
+    clearTimeout(handle instanceof LongTimer ? handle.current : (handle as NodeJS.Timeout | undefined))
   },
 }

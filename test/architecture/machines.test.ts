@@ -50,7 +50,7 @@ const policy = {
 
 const inputs: Readonly<Record<string, unknown>> = {
   circuit: {
-    settings: { failureThreshold: 5, openMs: 1, maxProbes: 1, successThreshold: 1, halfOpenMs: 1 },
+    settings: { openMs: 1, maxProbes: 1, successThreshold: 1, halfOpenMs: 1 },
     at: 0,
   },
   'health-monitor': { name: 'git', critical: false, failuresUntilFailed: 3 },

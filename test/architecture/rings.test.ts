@@ -76,9 +76,9 @@ describe('each ring by itself', () => {
 
   it('draws and drives a machine without any ring', async () => {
     const { circuitMachine } = await import('../../machines/circuit.machine.ts')
-    const settings = { failureThreshold: 1, openMs: 1000, maxProbes: 1, successThreshold: 1, halfOpenMs: 1000 }
+    const settings = { openMs: 1000, maxProbes: 1, successThreshold: 1, halfOpenMs: 1000 }
     const actor = createActor(circuitMachine, { input: { settings, at: 0 } }).start()
-    actor.send({ type: 'CALL_FAILED', at: 1, period: 0 })
+    actor.send({ type: 'FAILURES_REACHED', at: 1, period: 0 })
     expect(actor.getSnapshot().value).toBe('open')
   })
 })

@@ -171,8 +171,8 @@ describe('what a circuit tells', () => {
     circuit.acquire()
     expect(reports.map(({ type }) => type)).toEqual([
       'circuit.failed',
-      'circuit.changed',
       'circuit.failed',
+      'circuit.changed',
       'circuit.refused',
     ])
   })
