@@ -111,7 +111,10 @@ export function createRegistry(sources: RegistrySources): ModelRegistry {
   const { providers, now } = sources
 
   const infoOf = (provider: string, model: string): ModelInfo | undefined => {
-    const offer = providers.find(({ id }) => id === provider)?.models.find(({ id }) => id === model)
+    const offer = providers
+      .filter(({ id }) => id === provider)
+      .flatMap(({ models }) => models)
+      .find(({ id }) => id === model)
     const entry = entries.get(nameOf(provider, model))
     const known = knownModels.find(other => other.provider === provider && other.id === model)
     return describe({ provider, model, entry, offer, known, prices, atMs: now() })

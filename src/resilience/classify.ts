@@ -95,7 +95,9 @@ function isOurs(failure: unknown): boolean {
 /** A provider's error that was not classified yet: by what it carries, or by what caused it. */
 function ofCause(failure: unknown, options: ClassifyOptions): Classification {
   const details = readField(failure, 'details')
-  const carried = typeof readField(details, 'status') === 'number' ? details : readField(failure, 'cause')
+  const status = readField(details, 'status')
+  const tells = ['body', 'stream', 'network'].some(field => readField(details, field) !== undefined)
+  const carried = typeof status === 'number' || (status === null && tells) ? details : readField(failure, 'cause')
   return carried === undefined ? ofKind('unknown', '') : ofEvidence(carried, options)
 }
 

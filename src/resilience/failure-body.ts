@@ -87,6 +87,8 @@ export class BodyWalk {
     if (field === 'error' || field === 'errors') this.namesError = true
     if (hintFields.has(field)) this.hints[field] = value
     if (field === 'headers') Object.assign(this.headers, plainHeaders(value))
+    // What a model says instead of an answer: the words do not matter, that they stand there does.
+    if (field === 'refusal' && typeof value === 'string') this.finishes.push({ value: 'refusal', rank: 0 })
     if (contentFields.has(field)) return
     const rank = 10 * (deepestNode - depth)
     if (typeof value === 'number') {
