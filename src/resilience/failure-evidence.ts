@@ -63,7 +63,9 @@ export function gatherEvidence(failure: unknown): FailureEvidence {
   ].filter(body => body !== undefined && body !== null && body !== '')
   const network = readField(failure, 'network')
   const thrown = isObject(network) ? network : failure
-  const chain = status === null || isObject(network) ? readChain(thrown) : []
+  // An error of a client that has the status of a success broke while the answer was read: its causes say at what.
+  const brokeOff = failure instanceof Error && status !== null && status < 400
+  const chain = status === null || isObject(network) || brokeOff ? readChain(thrown) : []
   const isError = failure instanceof Error
   const shapedAsWire = isObject(failure) && !isError && ('body' in failure || 'stream' in failure)
   const wire = status !== null || shapedAsWire
