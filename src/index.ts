@@ -34,6 +34,13 @@ export type { ApiKey } from './providers/api-keys.ts'
 export type { HttpOptions } from './providers/http-options.ts'
 export type { Fetch } from './providers/http-provider.ts'
 export type { ProviderLimits } from './providers/limits.ts'
+export {
+  checkModels,
+  type ModelChecksInput,
+  type ModelFinding,
+  type PingResult,
+  pingModels,
+} from './providers/model-checks.ts'
 export type { ModelOption, ModelsOption } from './providers/offered-models.ts'
 export { offline } from './providers/offline.ts'
 export type { OpenAiCompatibleOptions } from './providers/openai-compatible.ts'

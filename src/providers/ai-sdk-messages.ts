@@ -61,11 +61,11 @@ function promptPart(part: MessagePart): unknown[] {
 }
 
 /** Version 3 says `{ unified, raw }`, version 2 the word alone. */
-export const finishOf = (finish: unknown): string =>
+const finishOf = (finish: unknown): string =>
   typeof finish === 'string' ? finish : textAt(finish, 'unified') || 'other'
 
 /** Version 3 counts by kind, version 2 in plain numbers; what is not told is undefined, and then nothing is. */
-export function usageFrom(usage: unknown): Usage | undefined {
+function usageFrom(usage: unknown): Usage | undefined {
   const input = recordAt(usage, 'inputTokens')
   const output = recordAt(usage, 'outputTokens')
   const inputTokens = countAt(input, 'total') ?? countAt(usage, 'inputTokens')

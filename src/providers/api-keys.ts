@@ -8,6 +8,7 @@ import { OptionsError } from '../errors.ts'
 export type ApiKey = string | readonly string[] | (() => string)
 
 export interface ApiKeys {
+  /** 0 where it is asked without a key. */
   readonly count: number
   /** The key to send; undefined where there is none. */
   at(index: number): string | undefined
@@ -23,7 +24,7 @@ export function createApiKeys(given: ApiKey | undefined, where: string): ApiKeys
   if (Array.isArray(given) && listed.length === 0) throw new OptionsError(`${where}: apiKey is an empty list`)
   const remembered = new Set(listed.filter(key => key !== ''))
   return {
-    count: Math.max(1, listed.length),
+    count: typeof given === 'function' ? 1 : remembered.size,
     at(index) {
       const key = typeof given === 'function' ? checked(given(), where) : listed[index % Math.max(1, listed.length)]
       if (key === undefined || key === '') return undefined

@@ -89,7 +89,7 @@ class HttpCall {
     this.#request = request
     this.#context = context
     this.#model = modelFor(request, options)
-    this.#keyIndex = (context.keyIndex ?? 0) % options.keys.count
+    this.#keyIndex = (context.keyIndex ?? 0) % Math.max(1, options.keys.count)
   }
 
   async generate(): Promise<ModelAnswer> {

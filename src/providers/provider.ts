@@ -118,7 +118,7 @@ export interface Model {
 export interface Provider {
   readonly id: string
   readonly models: readonly Model[]
-  /** How many keys it has, to be chosen from by `keyIndex`. @default 1 */
+  /** How many keys it has, to be chosen from by `keyIndex`; 0: it is asked without one. Absent: it does not say. */
   readonly keyCount?: number | undefined
   /** Whether it can do this task at all; absent means every task. */
   accepts?(task: string): boolean

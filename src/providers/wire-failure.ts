@@ -75,7 +75,7 @@ function boundedBody(body: unknown): unknown {
 }
 
 /** JSON data without the secrets, whatever field they are in. */
-export function redacted<T>(value: T, secrets: readonly string[]): T {
+function redacted<T>(value: T, secrets: readonly string[]): T {
   if (value === undefined) return value
   const text = JSON.stringify(value)
   const clean = redactedText(text, secrets)
