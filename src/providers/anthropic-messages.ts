@@ -2,6 +2,7 @@
  * Anthropic's messages. The system prompt stands apart, results of tools are the user's, and neighbours of one role are
  * joined. A refusal or an empty answer inside a success is no answer, and a stream counts only with its `message_stop`.
  */
+import { decodable, schemaInWords, withoutDialect } from './answer-schema.ts'
 import {
   countAt,
   type Dialect,
@@ -31,23 +32,24 @@ export const anthropicMessages: Dialect = {
 
 function bodyOf(request: ModelRequest, model: Model, stream: boolean): Record<string, unknown> {
   const { schema, tools, maxOutputTokens, temperature } = request
-  const system = request.messages
-    .filter(({ role }) => role === 'system')
-    .map(message => textOfParts(partsOf(message)))
-    .join('\n\n')
+  const decoded = model.capabilities?.json === false ? undefined : decodable(schema)
+  const system = [
+    ...request.messages.filter(({ role }) => role === 'system').map(message => textOfParts(partsOf(message))),
+    ...(schema === undefined || decoded !== undefined ? [] : [schemaInWords(schema)]),
+  ].join('\n\n')
   return {
     model: model.id,
     max_tokens: maxOutputTokens ?? Math.min(model.maxOutputTokens ?? defaultOutputTokens, defaultOutputTokens),
     messages: joined(request.messages.filter(({ role }) => role !== 'system').map(messageOf)),
     ...(system === '' ? {} : { system }),
-    ...(schema === undefined ? {} : { output_config: { format: { type: 'json_schema', schema } } }),
+    ...(decoded === undefined ? {} : { output_config: { format: { type: 'json_schema', schema: decoded } } }),
     ...(tools === undefined || Object.keys(tools).length === 0
       ? {}
       : {
           tools: Object.entries(tools).map(([name, { description, schema: input }]) => ({
             name,
             description,
-            input_schema: input,
+            input_schema: withoutDialect(input),
           })),
         }),
     ...(temperature === undefined ? {} : { temperature }),

@@ -139,7 +139,7 @@ class HttpCall {
   async #open(): Promise<Response> {
     const response = await this.#send(true, this.#connection.signal)
     const type = response.headers.get('content-type') ?? ''
-    if (/text\/event-stream/i.test(type)) return response
+    if (!/json|html/i.test(type)) return response
     // Some servers answer whole where a stream was asked for, most of all with an error.
     const body = await this.#readBody(response)
     throw this.#failure({ body, stream: 'gave no event stream' })

@@ -2,6 +2,7 @@
  * OpenAI's chat completions, as OpenAI and the many servers that speak like it have them. A refusal, a filtered or an
  * empty answer inside a success is no answer, and a stream counts only with its `[DONE]`.
  */
+import { decodable, requiresAll, schemaInWords, withoutDialect } from './answer-schema.ts'
 import {
   countAt,
   type Dialect,
@@ -62,33 +63,11 @@ function bodyOf(
   }
 }
 
-const schemaInWords = (schema: unknown): string =>
-  `Answer with one JSON value and nothing else. It must fit this JSON schema: ${JSON.stringify(withoutDialect(schema))}`
-
-const schemaFormat = (schema: unknown): unknown => ({
-  type: 'json_schema',
-  json_schema: { name: 'answer', schema: withoutDialect(schema), strict: isStrict(schema) },
-})
-
-/** Servers that check schemas may refuse the line that names the version of JSON Schema. */
-function withoutDialect(schema: unknown): unknown {
-  if (!isRecord(schema)) return schema
-  const { $schema: _, ...rest } = schema
-  return rest
-}
-
-/** Strict mode wants every object closed and every property required; a schema that is looser is refused in it. */
-function isStrict(schema: unknown): boolean {
-  if (Array.isArray(schema)) return schema.every(isStrict)
-  if (!isRecord(schema)) return true
-  if (isRecord(schema.properties)) {
-    const required = Array.isArray(schema.required) ? schema.required : []
-    const closed = schema.additionalProperties === false
-    if (!closed || Object.keys(schema.properties).some(name => !required.includes(name))) return false
-    if (!Object.values(schema.properties).every(isStrict)) return false
-  } else if (schema.type === 'object') return false
-  const { properties: _, ...rest } = schema
-  return Object.entries(rest).every(([name, value]) => name === 'enum' || name === 'const' || isStrict(value))
+/** Strict decoding where the schema can be decoded by and requires every property; a looser one is refused in it. */
+function schemaFormat(schema: unknown): unknown {
+  const decoded = requiresAll(schema) ? decodable(schema) : undefined
+  const strict = decoded !== undefined
+  return { type: 'json_schema', json_schema: { name: 'answer', schema: decoded ?? withoutDialect(schema), strict } }
 }
 
 function messagesOf(message: Message): Record<string, unknown>[] {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { encodeError } from '../../../src/errors.ts'
@@ -63,6 +64,23 @@ describe.each(dialects)('a provider over HTTP that speaks like %s', (name, make)
     expect(JSON.parse(answer.text)).toEqual({ score: 3 })
     const body = server.calls[0]?.body as Record<string, { format?: unknown } | undefined> | undefined
     expect(body?.response_format ?? body?.output_config?.format).toMatchObject({ type: 'json_schema' })
+  })
+
+  it('asks for a schema that nobody can decode by in the way that still works', async () => {
+    const server = await serve([{ object: { a: 1 } }])
+    const open = z.toJSONSchema(z.record(z.string(), z.number()))
+    await make(server).generate({ ...hello, schema: open }, contextOf())
+    const { output_config, system, response_format } = server.calls[0]?.body ?? {}
+    if (name === 'openai') expect(response_format).toMatchObject({ json_schema: { strict: false } })
+    else expect([output_config, String(system)]).toEqual([undefined, expect.stringContaining('additionalProperties')])
+  })
+
+  it('leaves no listener on the signal of its caller', async () => {
+    const server = await serve([{ status: 500 }, 'ok'])
+    const provider = make(server, { limits: { concurrency: 1 } })
+    const { signal } = new AbortController()
+    for (let i = 0; i < 20; i++) await readStream(provider, hello, contextOf({ signal })).catch(() => {})
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0)
   })
 
   it('sends a whole conversation with pictures and results of tools', async () => {
