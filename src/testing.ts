@@ -2,6 +2,18 @@
  * `holdfast/testing`: what a test of a workflow, a supervisor or a store needs instead of the real world. Time moves
  * when the test says so, chance comes from a seed, models answer from a script, and a store dies at a chosen write.
  */
+export {
+  type FakeProviderServer,
+  type FakeProviderServerOptions,
+  fakeProviderServer,
+} from './testing/fake-provider-server.ts'
+export type {
+  ServerCall,
+  ServerFault,
+  ServerReply,
+  ServerReplyFunction,
+  ServerScriptEntry,
+} from './testing/fake-provider-server-script.ts'
 export { type FaultyStore, type FaultyStoreOptions, faultyStore, type WriteOperation } from './testing/faulty-store.ts'
 export {
   type ScriptEntry,

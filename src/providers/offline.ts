@@ -19,7 +19,7 @@ const longestSentence = 400
 export function offline(): Provider {
   return {
     id: 'offline',
-    models: [{ id: model, tier: 'cheap' }],
+    models: [{ id: model, tier: 'cheap', price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 } }],
     accepts: asked => asked === task,
     async generate(request, context): Promise<ModelAnswer> {
       context.signal.throwIfAborted()

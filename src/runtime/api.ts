@@ -2,6 +2,7 @@
 
 import type { HealthCheck } from '../health/check.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { ModelEntry } from '../providers/registry.ts'
 import type { Page, RunStatus, Store, StoreDescription } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { MetricPoint } from '../telemetry/metrics.ts'
@@ -208,8 +209,10 @@ export interface RuntimeOptions {
   readonly store?: string | Store | undefined
   /** The workflows whose unfinished runs are recovered. */
   readonly workflows?: readonly AnyWorkflow[] | undefined
-  /** In order of preference. @default [offline()] */
+  /** In order of preference. @default those whose keys the environment has, then `offline()` */
   readonly providers?: readonly Provider[] | undefined
+  /** What is known of models: tier, capabilities, context window, price; wins over what providers and lists say. */
+  readonly models?: readonly ModelEntry[] | undefined
   /** Profiles by name, beside the built-in ones. */
   readonly profiles?: Readonly<Record<string, object>> | undefined
   /** Which profile a task has, beside the built-in table. */

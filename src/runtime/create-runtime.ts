@@ -123,7 +123,7 @@ class HoldfastRuntime implements Runtime {
         for (const { name, healthy } of found) if (healthy) degradation.recovered(name)
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
       },
-      generate: createModelCalls(options.providers, circuits),
+      generate: createModelCalls(options.providers, circuits, options.prices),
       degraded: (part, run) => degradation.report(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
       systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: degradation.level() }),
       waitsOf,

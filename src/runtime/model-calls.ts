@@ -15,6 +15,7 @@ import { encodeJson } from '../workflow/results.ts'
 import type { GenerateOptions, GenerateResult } from '../workflow/stage-context.ts'
 import { ensureCallBudget } from './budget.ts'
 import type { Attempt } from './live.ts'
+import type { ModelPrices } from './model-prices.ts'
 import { checkName } from './names.ts'
 
 const optionsSchema = z.strictObject({
@@ -59,7 +60,7 @@ interface RecordedAnswer {
 
 export type Generate = (attempt: Attempt, options: GenerateOptions) => Promise<GenerateResult<unknown>>
 
-export function createModelCalls(providers: readonly Provider[], circuits: Circuits): Generate {
+export function createModelCalls(providers: readonly Provider[], circuits: Circuits, prices: ModelPrices): Generate {
   return async (attempt, given) => {
     attempt.ensureCurrent()
     const { stage } = attempt
@@ -80,7 +81,7 @@ export function createModelCalls(providers: readonly Provider[], circuits: Circu
     }
     if (known?.state === 'intended') admitUnknown(attempt, key)
     ensureCallBudget(stage)
-    return attempt.working(() => callAndRecord(attempt, key, request, options, providers, circuits))
+    return attempt.working(() => callAndRecord(attempt, key, request, options, providers, circuits, prices))
   }
 }
 
@@ -91,6 +92,7 @@ async function callAndRecord(
   options: Options,
   providers: readonly Provider[],
   circuits: Circuits,
+  prices: ModelPrices,
 ): Promise<GenerateResult<unknown>> {
   const { stage } = attempt
   const { run } = stage
@@ -112,7 +114,7 @@ async function callAndRecord(
         deadlineAt: attempt.deadline,
         idempotencyKey: `${run.id}/${stage.name}/${key}`,
         onEvent: event => note(attempt, key, event),
-      }),
+      }).then(prices.priced),
     )
   } catch (error) {
     attempt.ensureCurrent()

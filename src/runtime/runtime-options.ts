@@ -5,8 +5,8 @@ import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
-import { offline } from '../providers/offline.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { ModelEntry } from '../providers/registry.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { sqliteStore } from '../store/sqlite-store.ts'
@@ -17,7 +17,9 @@ import { createIds, type Ids } from '../time/ids.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
+import { providersFromEnvironment } from './environment-providers.ts'
 import type { KeptOptions } from './live.ts'
+import { createModelPrices, type ModelPrices } from './model-prices.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",
@@ -56,6 +58,7 @@ const runtimeSchema = z.strictObject({
     .optional(),
   workflows: z.array(workflow).optional(),
   providers: z.array(object<Provider>(['generate'], 'a provider')).optional(),
+  models: z.array(z.custom<ModelEntry>(value => value !== null && typeof value === 'object')).optional(),
   profiles: z
     .record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' }))
     .optional(),
@@ -98,6 +101,7 @@ export interface ResolvedOptions {
   readonly store: Store
   readonly workflows: readonly AnyWorkflow[]
   readonly providers: readonly Provider[]
+  readonly prices: ModelPrices
   readonly profiles: KnownProfiles
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
@@ -122,17 +126,20 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
   for (const [task, profile] of Object.entries(options.tasks ?? {})) {
     checkProfile(profile, known, `createRuntime: tasks.${task}`)
   }
+  const providers = options.providers ?? providersFromEnvironment(clock)
+  const log = loggerOf(options.logger)
   return {
     store: storeOf(options.store ?? '.holdfast/holdfast.db'),
     workflows: options.workflows ?? [],
-    providers: options.providers ?? [offline()],
+    providers,
+    prices: createModelPrices(providers, options.models ?? [], clock, log),
     profiles: known,
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
     budget: options.budget,
     runPlaces: options.concurrency?.runs ?? 1000,
     stagePlaces: options.concurrency?.stages ?? 256,
-    log: loggerOf(options.logger),
+    log,
     minimal: options.mode === 'minimal',
     inspect: options.inspect || undefined,
     clock,

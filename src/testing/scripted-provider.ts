@@ -1,7 +1,7 @@
 /**
  * A provider that answers from a script, for tests: one entry a call, in order. An entry is an answer, a failure as it
  * would come over the wire or be thrown, or a function of the request that gives one of them. Delays run on an injected
- * clock, and every request is kept.
+ * clock, and every request is kept. A stream gives the same answer word by word.
  */
 import { z } from 'zod'
 import { OptionsError, ProviderError } from '../errors.ts'
@@ -88,20 +88,27 @@ export function scriptedProvider(
     loop = false,
   } = parseOptions(scriptedProviderOptions, options, 'scriptedProvider options')
   const calls: ScriptedCall[] = []
+  const next = async (request: ModelRequest, context: CallContext): Promise<ModelAnswer> => {
+    calls.push({ request, context })
+    const number = calls.length
+    const place = loop && script.length > 0 ? (number - 1) % script.length : number - 1
+    if (place >= script.length) throw scriptEnded(id, number, script.length)
+    const entry = script[place] as ScriptEntry
+    const reply = typeof entry === 'function' ? await entry(request, context) : entry
+    await delayed(reply, clock, context)
+    if (isFailure(reply)) throw reply
+    return answerOf(reply, number)
+  }
   return {
     id,
     models,
     calls,
-    async generate(request, context) {
-      calls.push({ request, context })
-      const number = calls.length
-      const place = loop && script.length > 0 ? (number - 1) % script.length : number - 1
-      if (place >= script.length) throw scriptEnded(id, number, script.length)
-      const entry = script[place] as ScriptEntry
-      const reply = typeof entry === 'function' ? await entry(request, context) : entry
-      await delayed(reply, clock, context)
-      if (isFailure(reply)) throw reply
-      return answerOf(reply, number)
+    generate: next,
+    async *stream(request, context) {
+      const answer = await next(request, context)
+      for (const text of answer.text.match(/\s*\S+\s*$|\s*\S+/g) ?? []) yield { type: 'text', text }
+      for (const call of answer.toolCalls ?? []) yield { type: 'tool-call', ...call }
+      yield { type: 'end', answer }
     },
   }
 }

@@ -82,3 +82,19 @@ describe('a scripted provider', () => {
     })
   })
 })
+
+describe('a scripted provider that is streamed', () => {
+  test('gives the same answer word by word, and the whole of it at the end', async () => {
+    const provider = scriptedProvider([{ text: 'one two three', toolCalls: [{ name: 'look' }] }, { status: 503 }])
+    const chunks = []
+    for await (const chunk of provider.stream?.(request, context()) ?? []) chunks.push(chunk)
+    expect(chunks.map(chunk => (chunk.type === 'text' ? chunk.text : chunk.type))).toEqual([
+      'one',
+      ' two',
+      ' three',
+      'tool-call',
+      'end',
+    ])
+    await expect(provider.stream?.(request, context())[Symbol.asyncIterator]().next()).rejects.toEqual({ status: 503 })
+  })
+})
