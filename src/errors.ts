@@ -49,6 +49,16 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The run has ended, so the operation does not apply to it.',
   },
+  run_open: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'The run has not ended, so the operation does not apply to it.',
+  },
+  run_imported: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'The run was read from a bundle, so it is looked at and forked, and never goes on.',
+  },
   workflow_unknown: {
     type: 'config',
     category: 'configuration',

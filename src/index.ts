@@ -51,6 +51,7 @@ export type {
   Logger,
   RecoveryReport,
   Remedy,
+  ResumeOptions,
   Run,
   RunCost,
   RunError,
@@ -59,15 +60,28 @@ export type {
   RunResult,
   RunSucceeded,
   RunSummary,
-  Runtime,
   RuntimeOptions,
   StagePerformance,
   StartOptions,
   Subscription,
   TreeNode,
 } from './runtime/api.ts'
-export { type Client, type CommandArguments, type CommandName, createClient, type RunReport } from './runtime/client.ts'
+export { type Client, type CommandAnswer, createClient, type RunReport } from './runtime/client.ts'
+export type { CommandArguments, CommandName } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
+export type { ForkPlan } from './runtime/operations/fork.ts'
+export type {
+  CompleteOptions,
+  ForkedRun,
+  ForkOptions,
+  OperatedRuntime as Runtime,
+  OperatorNote,
+  QuarantineEvidence,
+  QuarantineListOptions,
+  QuarantineSummary,
+  RetryOptions,
+} from './runtime/operations/operations-api.ts'
+export type { RerunCost } from './runtime/operations/rerun-cost.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {

@@ -124,6 +124,12 @@ export interface Subscription {
   unsubscribe(): void
 }
 
+export interface ResumeOptions {
+  readonly budget?: Budget | undefined
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+}
+
 export interface EventsOptions {
   /** The first `seq` to give. @default 1 */
   readonly from?: number | undefined
@@ -138,7 +144,11 @@ export interface Run<TOutput = unknown> {
   /** Stops every stage, runs the compensations, ends as `cancelled`. Resolves when the command is durable. */
   cancel(reason?: string): Promise<void>
   pause(reason?: string): Promise<void>
-  resume(): Promise<void>
+  /**
+   * Lets a paused run go on. With a budget, larger than what is spent, a run that ended as `budget_exceeded`: the
+   * currencies that are named replace those of the run; `wallTime` counts from now.
+   */
+  resume(options?: ResumeOptions): Promise<void>
   /** Resolves when the signal is durable; it is kept until a stage asks for it. */
   signal(name: string, payload?: unknown): Promise<void>
   /** Calls `listener` with each journal event once it is durable. What it throws is logged. */

@@ -17,21 +17,13 @@ import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
 import type { ListOptions, RunResult, RunSummary, TreeNode } from './api.ts'
+import type { CommandArguments, CommandName } from './commands.ts'
 import { eventOf } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
+import type { ForkPlan } from './operations/fork.ts'
 import { rawInput } from './run-input.ts'
 import { storeOf } from './runtime-options.ts'
 import { treeOfSnapshot } from './stored-tree.ts'
-
-export type CommandName = 'cancel' | 'pause' | 'resume' | 'signal'
-
-export interface CommandArguments {
-  readonly reason?: string | undefined
-  /** Of `signal`. */
-  readonly name?: string | undefined
-  /** Of `signal`. */
-  readonly payload?: unknown
-}
 
 /** A run as the store has it. */
 export interface RunReport extends RunSummary {
@@ -48,6 +40,15 @@ export interface RunReport extends RunSummary {
   }[]
   /** How it ended, where it has. */
   readonly result?: RunResult | undefined
+}
+
+/** What the owner made of a command: how the run stands that it was about. */
+export interface CommandAnswer {
+  /** Of `fork` the new run. */
+  readonly id: string
+  readonly status: RunStatus
+  /** Of `fork`. */
+  readonly plan?: ForkPlan | undefined
 }
 
 export interface Client {
@@ -69,11 +70,7 @@ export interface Client {
    * Hands a command to the owner and waits for its answer.
    * @throws StoreError `owner_silent` when there is no answer within 5 s; what the owner refused it with
    */
-  command(
-    runId: string,
-    name: CommandName,
-    args?: CommandArguments,
-  ): Promise<{ readonly id: string; readonly status: RunStatus }>
+  command(runId: string, name: CommandName, args?: CommandArguments): Promise<CommandAnswer>
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -95,10 +92,10 @@ export function createClient(options: { readonly store?: string | Store | undefi
     return row
   }
 
-  const answer = async (commandId: string): Promise<{ id: string; status: RunStatus } | undefined> => {
+  const answer = async (commandId: string): Promise<CommandAnswer | undefined> => {
     const reply = await store.readReply(commandId)
     if (reply?.error !== undefined) throw decodeError(JSON.parse(reply.error) as EncodedError)
-    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as { id: string; status: RunStatus })
+    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as CommandAnswer)
   }
 
   return {

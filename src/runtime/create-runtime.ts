@@ -14,7 +14,7 @@ import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
-import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
+import type { CloseOptions, ListOptions, Run, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
@@ -24,6 +24,16 @@ import { createKeepAlive } from './keep-alive.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
+import { Operations } from './operations/operations.ts'
+import type {
+  CompleteOptions,
+  ForkedRun,
+  ForkOptions,
+  OperatedRuntime,
+  OperatorNote,
+  QuarantineListOptions,
+  RetryOptions,
+} from './operations/operations-api.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
 import { createRegistry } from './registry.ts'
@@ -41,7 +51,7 @@ import { waitsOf } from './waiting.ts'
  * `recover` is false.
  * @throws OptionsError; StoreError `store_owned store_corrupt store_readonly store_full store_newer`
  */
-export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime> {
+export async function createRuntime(given: RuntimeOptions = {}): Promise<OperatedRuntime> {
   const options = resolveRuntimeOptions(given)
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
   let runtime: HoldfastRuntime | undefined
@@ -59,7 +69,22 @@ const closeSchema = z.strictObject({
   grace: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
 })
 
-class HoldfastRuntime implements Runtime {
+class HoldfastRuntime implements OperatedRuntime {
+  readonly stage = {
+    skip: (runId: string, stage: string, options: OperatorNote) =>
+      this.#after(runId, this.#operations.skip(runId, stage, options)),
+    redo: (runId: string, stage: string, options: OperatorNote) =>
+      this.#after(runId, this.#operations.redo(runId, stage, options)),
+    complete: (runId: string, stage: string, options: CompleteOptions) =>
+      this.#after(runId, this.#operations.complete(runId, stage, options)),
+  }
+  readonly quarantine = {
+    list: (options?: QuarantineListOptions) => this.#operations.quarantined(options),
+    show: (runId: string) => this.#operations.evidence(runId),
+    release: (runId: string, options?: RetryOptions) => this.#after(runId, this.#operations.release(runId, options)),
+    discard: (runId: string, options?: OperatorNote) => this.#operations.discard(runId, options),
+  }
+
   readonly #options: ResolvedOptions
   readonly #supervisor: Supervisor
   readonly #services: RunServices
@@ -68,6 +93,7 @@ class HoldfastRuntime implements Runtime {
   readonly #feed
   readonly #desk
   readonly #metrics
+  readonly #operations: Operations
   #closing: Promise<void> | undefined
 
   constructor(options: ResolvedOptions, epoch: number) {
@@ -167,7 +193,8 @@ class HoldfastRuntime implements Runtime {
     this.#feed = createJournalFeed(store, error =>
       log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
     )
-    this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId) })
+    this.#operations = new Operations({ store, runs: this.#runs, registry: this.#registry, clock })
+    this.#desk = createCommandDesk({ store, epoch, log, runtime: this })
   }
 
   /** Starts the tree and takes up what is unfinished. */
@@ -207,6 +234,15 @@ class HoldfastRuntime implements Runtime {
     const row = await this.#options.store.readRun(runId)
     if (!row) throw new RunNotFoundError(runId)
     return this.#handle(runId, row.workflow)
+  }
+
+  retry(runId: string, options: RetryOptions = {}): Promise<Run<never>> {
+    return this.#after(runId, this.#operations.retry(runId, options))
+  }
+
+  async fork(runId: string, options: ForkOptions, hold = false): Promise<ForkedRun> {
+    const { id, plan } = await this.#operations.fork(runId, options, hold)
+    return Object.assign(await this.get(id), { plan })
   }
 
   async list(given: ListOptions = {}) {
@@ -259,12 +295,19 @@ class HoldfastRuntime implements Runtime {
     await this.#options.store.close()
   }
 
+  /** The run, once the operation on it is durable. */
+  async #after(runId: string, operation: Promise<void>): Promise<Run<never>> {
+    await operation
+    return this.get(runId)
+  }
+
   /** The type of its output is known to who asks. */
   #handle(id: string, workflow: string): Run<never> {
     return createRunHandle(id, workflow, {
       store: this.#options.store,
       runs: this.#runs,
       feed: this.#feed,
+      operations: this.#operations,
     }) as Run<never>
   }
 

@@ -41,6 +41,8 @@ export interface KeptOptions {
   readonly priority?: number | undefined
   readonly cwd: string
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
+  /** Set where the run was read from a bundle: it is looked at and forked, and never goes on. */
+  readonly imported?: { readonly at: number; readonly status: RunStatus } | undefined
 }
 
 /** Which part of a run a journal row is about. */
@@ -154,6 +156,8 @@ export interface LiveStage {
   settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void
   /** The machine came to an end: writes it down. Gives the error that the actor ends with, if it failed. */
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined
+  /** An operator says how the stage ended, whatever it does now. */
+  override(as: 'succeeded' | 'skipped', result: JsonText | undefined): void
   /** Stops what is under way, without a word to the machine: the run pauses, ends or leaves memory. */
   abandon(reason: unknown): void
 }
@@ -263,7 +267,7 @@ export interface RunServices {
   /** What the run waits for, if nothing in it works. */
   waitsOf(run: LiveRun): readonly Waiting[] | undefined
   /** Journal rows of the run are durable. */
-  announce(run: LiveRun, rows: readonly JournalRow[]): void
+  announce(run: Pick<LiveRun, 'id'>, rows: readonly JournalRow[]): void
   /** The run's end is durable. */
   ended(run: LiveRun): void
   /** Starts a child run, or finds the one that was started before. */

@@ -9,6 +9,8 @@ export interface Registry {
   add(workflow: AnyWorkflow): boolean
   /** The definition that a stored run goes on with. @throws SnapshotError `workflow_unknown workflow_changed` */
   definitionFor(run: RunRow): WorkflowDefinition
+  /** The definition that a fork of the run begins under: its own where it is known, else the latest. @throws SnapshotError `workflow_unknown` */
+  definitionForFork(run: RunRow): WorkflowDefinition
 }
 
 export function createRegistry(workflows: readonly AnyWorkflow[], profiles: KnownProfiles): Registry {
@@ -29,19 +31,26 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
 
   for (const workflow of workflows) add(workflow)
 
+  const find = (run: RunRow): { same: WorkflowDefinition | undefined; latest: WorkflowDefinition } => {
+    const known = byName.get(run.workflow) ?? []
+    const same = known.find(({ hash, version }) => hash === run.definitionHash && version === run.version)
+    const latest = known[0]
+    if (latest) return { same, latest }
+    throw new SnapshotError(
+      `run ${run.id} is of workflow '${run.workflow}', which this runtime was not given; add it to createRuntime({ workflows })`,
+      { code: 'workflow_unknown', runId: run.id, workflow: run.workflow },
+    )
+  }
+
   return {
     add,
+    definitionForFork(run) {
+      const { same, latest } = find(run)
+      return same ?? latest
+    },
     definitionFor(run) {
-      const known = byName.get(run.workflow) ?? []
-      const same = known.find(({ hash, version }) => hash === run.definitionHash && version === run.version)
+      const { same, latest } = find(run)
       if (same) return same
-      const latest = known[0]
-      if (!latest) {
-        throw new SnapshotError(
-          `run ${run.id} is of workflow '${run.workflow}', which this runtime was not given; add it to createRuntime({ workflows })`,
-          { code: 'workflow_unknown', runId: run.id, workflow: run.workflow },
-        )
-      }
       if (latest.migrate) return latest
       throw new SnapshotError(
         `run ${run.id} was begun with another definition of workflow '${run.workflow}' (version ${run.version}, ${run.definitionHash}; known is version ${latest.version}, ${latest.hash}); give that definition too, or a \`migrate\` function`,
