@@ -53,10 +53,11 @@ const forkSchema = z.strictObject({
   id: z.string().min(1).max(200).optional(),
 })
 const noteSchema = z.strictObject(note)
-const reasonSchema = z.strictObject({ ...note, reason: z.string().min(1, 'must say why') })
+const why = z.string('must say why').min(1, 'must say why')
+const reasonSchema = z.strictObject({ ...note, reason: why })
 const completeSchema = z.strictObject({
   ...note,
-  reason: z.string().min(1, 'must say why'),
+  reason: why,
   result: z.unknown().optional(),
 })
 const amount = z.number().min(0)
@@ -128,13 +129,13 @@ export class Operations {
   }
 
   /** Says that a stage is not needed: it has no result, and what needs it goes on. */
-  skip(runId: string, stage: string, given: OperatorNote): Promise<void> {
+  async skip(runId: string, stage: string, given: OperatorNote): Promise<void> {
     const options = parseOptions(reasonSchema, given, 'stage.skip')
     return this.#override(runId, stage, 'skip', options, () => skipped(stage))
   }
 
   /** Gives the result of a stage by hand. */
-  complete(runId: string, stage: string, given: CompleteOptions): Promise<void> {
+  async complete(runId: string, stage: string, given: CompleteOptions): Promise<void> {
     const { result, ...options } = parseOptions(completeSchema, given, 'stage.complete')
     return this.#override(runId, stage, 'complete', options, (definition, memory) =>
       completed(definition, memory, stage, result),
