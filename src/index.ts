@@ -74,12 +74,14 @@ export type {
   CompleteOptions,
   ForkedRun,
   ForkOptions,
+  HoldOption,
   OperatedRuntime as Runtime,
   OperatorNote,
   QuarantineEvidence,
   QuarantineListOptions,
   QuarantineSummary,
   RetryOptions,
+  StageNote,
 } from './runtime/operations/operations-api.ts'
 export type { RerunCost } from './runtime/operations/rerun-cost.ts'
 export { memoryStore } from './store/memory-store.ts'

@@ -32,6 +32,8 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   invalid_value: exitCodes.usage,
   run_conflict: exitCodes.usage,
   run_not_open: exitCodes.usage,
+  run_open: exitCodes.usage,
+  run_imported: exitCodes.usage,
   workflow_unknown: exitCodes.usage,
   workflow_changed: exitCodes.usage,
   workflow_invalid: exitCodes.usage,

@@ -20,6 +20,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   run_conflict: 'choose another --id, or start with the same workflow and input',
   run_not_found: 'holdfast runs list shows the runs of this store; --dir names another',
   run_not_open: 'holdfast runs show <id> says how it ended',
+  run_open: 'holdfast runs show <id> says how it stands; resume, pause, cancel and fork apply to it',
+  run_imported: 'holdfast fork <id> --from <stage> makes a run of this store from it',
   workflow_unknown: 'go on with it from the program that has its workflow',
   workflow_changed: 'put the definition that it was begun with back, or start a new run',
   workflow_not_found: 'check the path, or name a bundled workflow',

@@ -21,6 +21,8 @@ import type { CommandArguments, CommandName } from './commands.ts'
 import { eventOf } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import type { ForkPlan } from './operations/fork.ts'
+import type { QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations/operations-api.ts'
+import { evidenceOf, listQuarantine } from './operations/quarantine.ts'
 import { rawInput } from './run-input.ts'
 import { storeOf } from './runtime-options.ts'
 import { treeOfSnapshot } from './stored-tree.ts'
@@ -71,6 +73,11 @@ export interface Client {
    * @throws StoreError `owner_silent` when there is no answer within 5 s; what the owner refused it with
    */
   command(runId: string, name: CommandName, args?: CommandArguments): Promise<CommandAnswer>
+  readonly quarantine: {
+    list(options?: QuarantineListOptions): Promise<Page<QuarantineSummary>>
+    /** @throws RunNotFoundError; HoldfastError `run_open run_not_open` for a run that is not in quarantine */
+    show(runId: string): Promise<QuarantineEvidence>
+  }
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -158,6 +165,7 @@ export function createClient(options: { readonly store?: string | Store | undefi
         { runId, command: name, owner },
       )
     },
+    quarantine: { list: options => listQuarantine(store, options), show: runId => evidenceOf(store, runId) },
     storeDescription: () => store.describe(),
     close: () => store.close(),
   }

@@ -30,7 +30,7 @@ export interface CommandArguments {
   /** Of `retry` and `release`. */
   readonly fresh?: boolean | undefined
   readonly tier?: 'cheap' | 'capable' | 'premium' | undefined
-  /** Of `resume`. */
+  /** Of `resume` and `retry`. */
   readonly budget?: Budget | undefined
   /** Of `fork`. */
   readonly from?: string | undefined
@@ -46,7 +46,8 @@ const carryOut = {
   pause: about((run, { reason }) => run.pause(reason)),
   resume: about((run, { budget, reason, by }) => run.resume({ budget, reason, by })),
   signal: about((run, { name = '', payload }) => run.signal(name, payload)),
-  retry: (runtime, runId, { reason, by, fresh, tier }) => runtime.retry(runId, { reason, by, fresh, tier }),
+  retry: (runtime, runId, { reason, by, fresh, tier, budget }) =>
+    runtime.retry(runId, { reason, by, fresh, tier, budget }),
   fork: (runtime, runId, { from = '', input }) => runtime.fork(runId, { from, input }),
   skip: (runtime, runId, { stage = '', reason = '', by }) => runtime.stage.skip(runId, stage, { reason, by }),
   redo: (runtime, runId, { stage = '', reason = '', by }) => runtime.stage.redo(runId, stage, { reason, by }),

@@ -33,6 +33,7 @@ import type {
   OperatorNote,
   QuarantineListOptions,
   RetryOptions,
+  StageNote,
 } from './operations/operations-api.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
@@ -71,9 +72,9 @@ const closeSchema = z.strictObject({
 
 class HoldfastRuntime implements OperatedRuntime {
   readonly stage = {
-    skip: (runId: string, stage: string, options: OperatorNote) =>
+    skip: (runId: string, stage: string, options: StageNote) =>
       this.#after(runId, this.#operations.skip(runId, stage, options)),
-    redo: (runId: string, stage: string, options: OperatorNote) =>
+    redo: (runId: string, stage: string, options: StageNote) =>
       this.#after(runId, this.#operations.redo(runId, stage, options)),
     complete: (runId: string, stage: string, options: CompleteOptions) =>
       this.#after(runId, this.#operations.complete(runId, stage, options)),
@@ -240,8 +241,8 @@ class HoldfastRuntime implements OperatedRuntime {
     return this.#after(runId, this.#operations.retry(runId, options))
   }
 
-  async fork(runId: string, options: ForkOptions, hold = false): Promise<ForkedRun> {
-    const { id, plan } = await this.#operations.fork(runId, options, hold)
+  async fork(runId: string, options: ForkOptions): Promise<ForkedRun> {
+    const { id, plan } = await this.#operations.fork(runId, options)
     return Object.assign(await this.get(id), { plan })
   }
 

@@ -46,8 +46,6 @@ export class ActorStage implements LiveStage {
   #input: unknown
   #result: JsonText | undefined
   #work: AbortController | undefined
-  /** Its end is in the journal already. */
-  #replayed = false
 
   constructor(
     run: LiveRun,
@@ -249,7 +247,6 @@ export class ActorStage implements LiveStage {
 
   /** The snapshot is older than the journal: the stage had ended already. */
   #replay(outcome: string): void {
-    this.#replayed = true
     const result = this.run.memory.results.get(this.name)
     if (typeof result === 'string') this.#result = result
     this.ref.send({
@@ -290,7 +287,8 @@ export class ActorStage implements LiveStage {
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined {
     const { run } = this
     run.stages.delete(this.ref)
-    if (this.#replayed) return undefined
+    // Recorded already: by an operator, or in what the snapshot is older than.
+    if (run.memory.stages.get(this.name)?.outcome) return undefined
     const where = this.where()
     const error = failure?.error as EncodedError | undefined
     if (outcome === 'succeeded') run.journalResult(this.#result, where)

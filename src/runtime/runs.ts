@@ -146,12 +146,17 @@ export class Runs {
 
   /**
    * Changes a run by one write while it is not in memory, and takes it up where it is unfinished then. Changes of one
-   * run follow one another; `plan` is given the run as it is stored and may refuse.
+   * run follow one another; `plan` is given the run as it is stored and may refuse. `hold`: it is not taken up.
    */
-  async change(runId: string, types: readonly string[], plan: (stored: StoredRun) => Promise<RunWrite>): Promise<void> {
+  async change(
+    runId: string,
+    types: readonly string[],
+    hold: boolean,
+    plan: (stored: StoredRun) => Promise<RunWrite>,
+  ): Promise<void> {
     this.ensureOpen()
     const earlier = this.#changes.get(runId) ?? Promise.resolve()
-    const change = earlier.then(() => this.#change(runId, types, plan))
+    const change = earlier.then(() => this.#change(runId, types, hold, plan))
     const settled = change.catch(() => {})
     this.#changes.set(runId, settled)
     try {
@@ -164,6 +169,7 @@ export class Runs {
   async #change(
     runId: string,
     types: readonly string[],
+    hold: boolean,
     plan: (stored: StoredRun) => Promise<RunWrite>,
   ): Promise<void> {
     const live = this.#live.get(runId)
@@ -173,7 +179,7 @@ export class Runs {
     }
     const [stored] = await this.#options.store.load([runId], types)
     if (!stored) throw new RunNotFoundError(runId)
-    await this.add(await plan(stored))
+    await this.add(await plan(stored), hold)
   }
 
   /** Writes a run that is not in memory, and takes it up where it is unfinished, unless it is to be held. */

@@ -40,7 +40,11 @@ const operations: Operation[] = [
   { name: 'retry --fresh', act: runtime => runtime.retry('r', { fresh: true }), done: wasReopened },
   { name: 'stage skip', act: runtime => runtime.stage.skip('r', 'b', why), done: wasReopened },
   { name: 'stage redo', act: runtime => runtime.stage.redo('r', 'a', why), done: wasReopened },
-  { name: 'stage complete', act: runtime => runtime.stage.complete('r', 'b', { ...why, result: 5 }), done: wasReopened },
+  {
+    name: 'stage complete',
+    act: runtime => runtime.stage.complete('r', 'b', { ...why, result: 5 }),
+    done: wasReopened,
+  },
   {
     name: 'quarantine release',
     onExhausted: 'quarantine',

@@ -2,7 +2,7 @@
 import type { EncodedError } from '../../errors.ts'
 import type { Page, RunStatus } from '../../store/store.ts'
 import type { JournalEvent } from '../../telemetry/catalogue.ts'
-import type { Run, RunCost, RunError, Runtime } from '../api.ts'
+import type { Budget, Run, RunCost, RunError, Runtime } from '../api.ts'
 import type { ForkPlan } from './fork.ts'
 
 /** Who does something, and why; both are kept in the journal. */
@@ -12,14 +12,24 @@ export interface OperatorNote {
   readonly by?: string | undefined
 }
 
-export interface RetryOptions extends OperatorNote {
+/** For a process that does not stay with the run. */
+export interface HoldOption {
+  /** Leaves the run where it is until it is resumed or recovered. @default false */
+  readonly hold?: boolean | undefined
+}
+
+export interface StageNote extends OperatorNote, HoldOption {}
+
+export interface RetryOptions extends OperatorNote, HoldOption {
+  /** For a run that was out of it, and larger than what is spent; see `resume`. */
+  readonly budget?: Budget | undefined
   /** Asks every effect of the stages that run again anew; what they had cost stays booked. @default false */
   readonly fresh?: boolean | undefined
   /** The tier that every later model call of the run asks. */
   readonly tier?: 'cheap' | 'capable' | 'premium' | undefined
 }
 
-export interface ForkOptions {
+export interface ForkOptions extends HoldOption {
   /** The stage to begin with, or an item of a map: `name[key]`. */
   readonly from: string
   /** @default the input of the other run */
@@ -28,7 +38,7 @@ export interface ForkOptions {
   readonly id?: string | undefined
 }
 
-export interface CompleteOptions extends OperatorNote {
+export interface CompleteOptions extends StageNote {
   /** The result, checked by the stage's `output` where it declares one. @default undefined */
   readonly result?: unknown
 }
@@ -88,8 +98,8 @@ export interface RunOperations {
   fork(runId: string, options: ForkOptions): Promise<ForkedRun>
   /** Decisions about one stage or item, with a reason. On ended runs they reopen the run. @throws OptionsError */
   readonly stage: {
-    skip(runId: string, stage: string, options: OperatorNote & { readonly reason: string }): Promise<Run>
-    redo(runId: string, stage: string, options: OperatorNote & { readonly reason: string }): Promise<Run>
+    skip(runId: string, stage: string, options: StageNote & { readonly reason: string }): Promise<Run>
+    redo(runId: string, stage: string, options: StageNote & { readonly reason: string }): Promise<Run>
     complete(runId: string, stage: string, options: CompleteOptions & { readonly reason: string }): Promise<Run>
   }
   readonly quarantine: {

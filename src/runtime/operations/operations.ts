@@ -10,7 +10,6 @@ import { isEnded, type Page, type Store, type StoredRun } from '../../store/stor
 import type { Clock } from '../../time/clock.ts'
 import type { Duration } from '../../time/duration.ts'
 import type { Budget } from '../api.ts'
-import { filterOf } from '../listing.ts'
 import type { KeptOptions } from '../live.ts'
 import type { ActorRun } from '../live-run.ts'
 import { checkName } from '../names.ts'
@@ -23,15 +22,17 @@ import { overrideLive, redoLive } from './live-stages.ts'
 import type {
   CompleteOptions,
   ForkOptions,
+  HoldOption,
   OperatorNote,
   QuarantineEvidence,
   QuarantineListOptions,
   QuarantineSummary,
   RetryOptions,
+  StageNote,
 } from './operations-api.ts'
 import { completed, type Override, refuseOverride, refuseUnknown, skipped } from './overrides.ts'
-import { discarded, evidenceOf, quarantineSummaryOf } from './quarantine.ts'
-import { type Reopening, reopened } from './reopen.ts'
+import { discarded, evidenceOf, listQuarantine } from './quarantine.ts'
+import { overridden, type Reopening, reopened } from './reopen.ts'
 import { costTypes } from './rerun-cost.ts'
 
 export interface OperationsParts {
@@ -42,41 +43,39 @@ export interface OperationsParts {
 }
 
 const note = { reason: z.string().optional(), by: z.string().optional() }
+const hold = { hold: z.boolean().optional() }
+const amount = z.number().min(0)
+const budget = z
+  .strictObject({
+    usd: amount.optional(),
+    tokens: amount.optional(),
+    calls: amount.optional(),
+    restarts: amount.optional(),
+    wallTime: z
+      .custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
+        error: "must be milliseconds or a text such as '30s'",
+      })
+      .optional(),
+  })
+  .optional()
 const retrySchema = z.strictObject({
   ...note,
+  ...hold,
+  budget,
   fresh: z.boolean().optional(),
   tier: z.enum(['cheap', 'capable', 'premium']).optional(),
 })
 const forkSchema = z.strictObject({
+  ...hold,
   from: z.string().min(1),
   input: z.unknown().optional(),
   id: z.string().min(1).max(200).optional(),
 })
 const noteSchema = z.strictObject(note)
 const why = z.string('must say why').min(1, 'must say why')
-const reasonSchema = z.strictObject({ ...note, reason: why })
-const completeSchema = z.strictObject({
-  ...note,
-  reason: why,
-  result: z.unknown().optional(),
-})
-const amount = z.number().min(0)
-const resumeSchema = z.strictObject({
-  ...note,
-  budget: z
-    .strictObject({
-      usd: amount.optional(),
-      tokens: amount.optional(),
-      calls: amount.optional(),
-      restarts: amount.optional(),
-      wallTime: z
-        .custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
-          error: "must be milliseconds or a text such as '30s'",
-        })
-        .optional(),
-    })
-    .optional(),
-})
+const reasonSchema = z.strictObject({ ...note, ...hold, reason: why })
+const completeSchema = z.strictObject({ ...note, ...hold, reason: why, result: z.unknown().optional() })
+const resumeSchema = z.strictObject({ ...note, budget })
 
 export class Operations {
   readonly #parts: OperationsParts
@@ -112,11 +111,11 @@ export class Operations {
     return true
   }
 
-  /** Makes the fork durable and takes it up; `hold` leaves it pending for whoever resumes it. */
-  async fork(runId: string, given: ForkOptions, hold = false): Promise<{ id: string; plan: ForkPlan }> {
+  /** Makes the fork durable, and takes it up. */
+  async fork(runId: string, given: ForkOptions): Promise<{ id: string; plan: ForkPlan }> {
     const { runs, store, registry, clock } = this.#parts
     runs.ensureOpen()
-    const { from, input, id: wanted } = parseOptions(forkSchema, given, 'fork')
+    const { from, input, id: wanted, hold } = parseOptions(forkSchema, given, 'fork')
     const live = runs.find(runId)
     if (live) await live.durable()
     const [stored] = await store.load([runId], [...rememberedTypes, ...costTypes])
@@ -129,7 +128,7 @@ export class Operations {
   }
 
   /** Says that a stage is not needed: it has no result, and what needs it goes on. */
-  async skip(runId: string, stage: string, given: OperatorNote): Promise<void> {
+  async skip(runId: string, stage: string, given: StageNote): Promise<void> {
     const options = parseOptions(reasonSchema, given, 'stage.skip')
     return this.#override(runId, stage, 'skip', options, () => skipped(stage))
   }
@@ -143,31 +142,33 @@ export class Operations {
   }
 
   /** Runs a stage again with nothing of what it had recorded, and what depends on it after it. */
-  async redo(runId: string, stage: string, given: OperatorNote): Promise<void> {
+  async redo(runId: string, stage: string, given: StageNote): Promise<void> {
     const options = parseOptions(reasonSchema, given, 'stage.redo')
-    const live = await this.#live(runId)
+    const { hold, ...audit } = options
+    const live = this.#live(runId)
     if (live) {
-      redoLive(live, stage, options)
+      redoLive(live, stage, audit)
       return live.durable()
     }
-    await this.#reopen(runId, stored => {
-      const { definition, memory } = { definition: this.#definitionOf(stored), memory: recall(stored) }
-      refuseUnknown(definition, memory, stage)
-      const redo = downstreamOf(definition, memory, stage)
+    const { runs, clock } = this.#parts
+    await runs.change(runId, rememberedTypes, hold ?? false, async stored => {
+      if (isEnded(stored.run.status)) refuseFinal(stored)
+      const facts = { stored, now: clock.now(), ...(await runs.factsOf(stored)) }
+      const memory = recall(stored)
+      refuseUnknown(facts.definition, memory, stage)
       const outcome = memory.stages.get(stage)?.outcome
-      if (definition.origin === 'machine' && outcome && outcome !== 'failed' && outcome !== 'stopped') {
+      if (facts.definition.origin === 'machine' && outcome && outcome !== 'failed' && outcome !== 'stopped') {
         throw new OptionsError(
           `stage '${stage}' has ended, and a machine cannot go back to where it began; fork the run from it`,
           { runId, stage },
         )
       }
-      return { how: 'redo', redo, ...options }
+      return reopened(facts, { how: 'redo', redo: downstreamOf(facts.definition, memory, stage), ...audit })
     })
   }
 
-  async quarantined(given: QuarantineListOptions = {}): Promise<Page<QuarantineSummary>> {
-    const { items, nextCursor } = await this.#parts.store.list(filterOf({ ...given, status: 'quarantined' }))
-    return { items: items.map(quarantineSummaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
+  quarantined(given: QuarantineListOptions = {}): Promise<Page<QuarantineSummary>> {
+    return listQuarantine(this.#parts.store, given)
   }
 
   evidence(runId: string): Promise<QuarantineEvidence> {
@@ -177,17 +178,14 @@ export class Operations {
   /** Lets a quarantined run go on from what had failed in it. */
   async release(runId: string, given: RetryOptions = {}): Promise<void> {
     const options = parseOptions(retrySchema, given, 'quarantine.release')
-    await this.#reopen(runId, stored => {
-      refuseUnlessQuarantined(stored)
-      return { how: 'release', ...options }
-    })
+    await this.#reopen(runId, { how: 'release', ...options }, refuseUnlessQuarantined)
   }
 
   /** Gives a quarantined run up for good: it ends as cancelled, without compensations, and its evidence goes. */
   async discard(runId: string, given: OperatorNote = {}): Promise<void> {
     const options = parseOptions(noteSchema, given, 'quarantine.discard')
     const { runs, clock } = this.#parts
-    await runs.change(runId, rememberedTypes, async stored => {
+    await runs.change(runId, rememberedTypes, true, async stored => {
       refuseUnlessQuarantined(stored)
       return discarded(stored, options, clock.now())
     })
@@ -197,42 +195,44 @@ export class Operations {
     runId: string,
     stage: string,
     how: 'skip' | 'complete',
-    options: OperatorNote,
+    { hold, ...audit }: StageNote,
     make: (definition: ActorRun['definition'], memory: ActorRun['memory']) => Override,
   ): Promise<void> {
-    const live = await this.#live(runId)
+    const live = this.#live(runId)
     if (live) {
-      overrideLive(live, how, make(live.definition, live.memory), options)
+      overrideLive(live, how, make(live.definition, live.memory), audit)
       return live.durable()
     }
-    await this.#reopen(runId, stored => {
-      const [definition, memory] = [this.#definitionOf(stored), recall(stored)]
-      refuseOverride(definition, memory, stage)
-      return { how, override: make(definition, memory), ...options }
+    const { runs, clock } = this.#parts
+    await runs.change(runId, rememberedTypes, hold ?? false, async stored => {
+      if (isEnded(stored.run.status)) refuseFinal(stored)
+      const facts = { stored, now: clock.now(), ...(await runs.factsOf(stored)) }
+      const memory = recall(stored)
+      refuseOverride(facts.definition, memory, stage)
+      const override = make(facts.definition, memory)
+      if (isEnded(stored.run.status)) return reopened(facts, { how, override, ...audit })
+      return overridden(stored.run, { how, override, ...audit }, clock.now())
     })
   }
 
-  /** The run in memory, taken up for that where it is unfinished; undefined where it has ended. */
-  async #live(runId: string): Promise<ActorRun | undefined> {
-    const { runs, store } = this.#parts
+  /** The run in memory, unless it has ended. */
+  #live(runId: string): ActorRun | undefined {
+    const { runs } = this.#parts
     runs.ensureOpen()
     const live = runs.find(runId)
-    if (live) return isEnded(live.status) ? undefined : live
-    const row = await store.readRun(runId)
-    if (!row) throw new RunNotFoundError(runId)
-    return isEnded(row.status) ? undefined : runs.adopt(runId)
+    return live && !isEnded(live.status) ? live : undefined
   }
 
-  #definitionOf({ run }: StoredRun): ActorRun['definition'] {
-    return this.#parts.registry.definitionFor(run)
-  }
-
-  #reopen(runId: string, asked: Reopening | ((stored: StoredRun) => Reopening)): Promise<void> {
+  #reopen(
+    runId: string,
+    { hold, ...asked }: Reopening & HoldOption,
+    refuse: (stored: StoredRun) => void = () => {},
+  ): Promise<void> {
     const { runs, clock } = this.#parts
-    return runs.change(runId, rememberedTypes, async stored => {
+    return runs.change(runId, rememberedTypes, hold ?? false, async stored => {
       refuseFinal(stored)
-      const request = typeof asked === 'function' ? asked(stored) : asked
-      return reopened({ stored, now: clock.now(), ...(await runs.factsOf(stored)) }, request)
+      refuse(stored)
+      return reopened({ stored, now: clock.now(), ...(await runs.factsOf(stored)) }, asked)
     })
   }
 }

@@ -1,17 +1,34 @@
 /** The quarantine: runs that were set aside, with the evidence of why, until an operator releases or discards them. */
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import { CancelledError, type EncodedError, encodeError, HoldfastError, RunNotFoundError } from '../../errors.ts'
-import type { RunRow, RunWrite, Store, StoredRun } from '../../store/store.ts'
+import { parseOptions } from '../../options.ts'
+import type { Page, RunRow, RunWrite, Store, StoredRun } from '../../store/store.ts'
 import type { RunFailed } from '../api.ts'
 import { eventOf } from '../journal-feed.ts'
 import type { Counters } from '../run-memory.ts'
-import type { OperatorNote, QuarantineEvidence, QuarantineSummary } from './operations-api.ts'
+import type { OperatorNote, QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations-api.ts'
 import { createRows } from './reopen.ts'
 
 /** Events of the journal that are shown as evidence. */
 const shownEvents = 20
 
-export function quarantineSummaryOf(row: RunRow): QuarantineSummary {
+export async function listQuarantine(
+  store: Store,
+  given: QuarantineListOptions = {},
+): Promise<Page<QuarantineSummary>> {
+  const { workflow, limit, cursor } = parseOptions(listSchema, given, 'quarantine.list')
+  const { items, nextCursor } = await store.list({ workflow, limit, cursor, status: ['quarantined'] })
+  return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
+}
+
+const listSchema = z.strictObject({
+  workflow: z.string().optional(),
+  limit: z.int().min(1).max(1000).optional(),
+  cursor: z.string().optional(),
+})
+
+function summaryOf(row: RunRow): QuarantineSummary {
   const { error } = outcomeOf(row)
   return {
     id: row.id,
@@ -39,7 +56,7 @@ export async function evidenceOf(store: Store, runId: string): Promise<Quarantin
   const { cost, error, attempts, restarts } = outcomeOf(row)
   const told = events.findLast(event => event.type === 'run.quarantined')
   return {
-    ...quarantineSummaryOf(row),
+    ...summaryOf(row),
     status: row.status,
     error,
     causes: causesOf((told && (JSON.parse(told.data) as { error?: EncodedError }).error) ?? undefined),

@@ -13,9 +13,14 @@ interface Persisted {
   children?: Record<string, { snapshot: Persisted }>
 }
 
-export function refreshedSnapshot(text: JsonText, again: readonly string[], memory: RunMemory): JsonText {
+export function refreshedSnapshot(
+  text: JsonText,
+  again: readonly string[],
+  memory: RunMemory,
+  isPaused: boolean,
+): JsonText {
   const root = JSON.parse(text) as Persisted
-  root.value = { open: 'running' }
+  root.value = { open: isPaused ? 'paused' : 'running' }
   refreshBelow(root, new Set(again), memory)
   return JSON.stringify(root)
 }

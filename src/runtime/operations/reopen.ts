@@ -60,12 +60,13 @@ export function reopened(facts: ReopenFacts, asked: Reopening): RunWrite {
   journal.add('run.reopened', data)
   for (const [stage, keys] of keysByStage(ledger)) journal.add('ledger.superseded', { keys }, stage)
   if (asked.override) addOverride(journal, asked.override, asked)
+  const isPaused = run.status === 'paused'
   const ofMachine = definition.origin === 'machine' && run.snapshot !== null
   return {
     runId: run.id,
     state: {
-      status: ofMachine ? 'recovering' : 'pending',
-      snapshot: ofMachine ? refreshedSnapshot(run.snapshot as string, again, memory) : null,
+      status: isPaused ? 'paused' : ofMachine ? 'recovering' : 'pending',
+      snapshot: ofMachine ? refreshedSnapshot(run.snapshot as string, again, memory, isPaused) : null,
       seq: run.seq + journal.rows.length,
       updatedAt: now,
       endedAt: null,
@@ -75,6 +76,19 @@ export function reopened(facts: ReopenFacts, asked: Reopening): RunWrite {
     journal: journal.rows,
     ...(ledger.length === 0 ? {} : { ledger }),
     setTimers: timersOf(facts, asked, ledger),
+  }
+}
+
+/** Records what an operator decided about a stage of a run that is unfinished and in nobody's memory. */
+export function overridden(run: RunRow, asked: Reopening & { readonly override: Override }, now: number): RunWrite {
+  const journal = createRows(run.seq, now)
+  addOverride(journal, asked.override, asked)
+  const { status, snapshot, endedAt, counters, outcome } = run
+  const seq = run.seq + journal.rows.length
+  return {
+    runId: run.id,
+    state: { status, snapshot, seq, updatedAt: now, endedAt, counters, outcome },
+    journal: journal.rows,
   }
 }
 

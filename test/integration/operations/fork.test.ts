@@ -105,7 +105,9 @@ describe('fork', () => {
 
   it('goes over to a newer definition, which is how a built workflow migrates', async () => {
     const world = createWorld()
-    const old = begin().stage('a', () => 1).stage('b', ({ sleep }) => sleep('1h'))
+    const old = begin()
+      .stage('a', () => 1)
+      .stage('b', ({ sleep }) => sleep('1h'))
     const first = await world.open({ workflows: [old] })
     await first.start(old, { n: 1 }, { id: 'r' })
     await world.clock.advance('1m')
@@ -161,4 +163,3 @@ describe('fork', () => {
     await runtime.close()
   })
 })
-

@@ -66,7 +66,9 @@ describe('stage skip', () => {
 
   it('needs a reason, a stage that is there, and one that has not ended', async () => {
     const world = createWorld()
-    const workflow = begin().stage('a', () => 1).stage('b', ({ sleep }) => sleep('1h'))
+    const workflow = begin()
+      .stage('a', () => 1)
+      .stage('b', ({ sleep }) => sleep('1h'))
     const runtime = await world.open({ workflows: [workflow] })
     await runtime.start(workflow, undefined, { id: 'r' })
     await world.clock.advance('1m')
