@@ -142,6 +142,12 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The store was written by a newer version of Holdfast.',
   },
+  store_missing: { type: 'store', category: 'configuration', meaning: 'There is no store at that place.' },
+  store_not_empty: {
+    type: 'store',
+    category: 'configuration',
+    meaning: 'A store that holds runs would be replaced, or a file that exists be written over.',
+  },
   store_failed: {
     type: 'store',
     category: 'critical',

@@ -52,6 +52,7 @@ export type {
   RecoveryReport,
   Remedy,
   ResumeOptions,
+  RetentionOptions,
   Run,
   RunCost,
   RunError,
@@ -85,6 +86,7 @@ export type {
 } from './runtime/operations/operations-api.ts'
 export type { RerunCost } from './runtime/operations/rerun-cost.ts'
 export { memoryStore } from './store/memory-store.ts'
+export { restoreStore } from './store/sqlite-copy.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {
   Command,
@@ -93,6 +95,8 @@ export type {
   LedgerRow,
   NewRun,
   Page,
+  PositionedRow,
+  PurgeFilter,
   RunFilter,
   RunRow,
   RunState,
@@ -102,6 +106,7 @@ export type {
   Store,
   StoreDescription,
   StoredRun,
+  StoreFinding,
   StoreOwner,
   TimerRow,
 } from './store/store.ts'

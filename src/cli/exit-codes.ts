@@ -39,6 +39,8 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   workflow_invalid: exitCodes.usage,
   workflow_not_found: exitCodes.notFound,
   file_not_found: exitCodes.notFound,
+  store_missing: exitCodes.notFound,
+  store_not_empty: exitCodes.usage,
   run_not_found: exitCodes.notFound,
   store_owned: exitCodes.ownedElsewhere,
   owner_silent: exitCodes.ownedElsewhere,

@@ -34,6 +34,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   store_full: 'free some space and start again',
   store_readonly: 'change the permissions, or use another directory with --dir',
   store_newer: 'update Holdfast, or use another directory with --dir',
+  store_missing: '--dir names the directory of the store; holdfast run makes one',
+  store_not_empty: 'name another file or directory; restore replaces a store with --force',
   store_failed: 'look after the disk and start again; what was acknowledged is safe',
 }
 

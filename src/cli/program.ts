@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { OptionsError } from '../index.ts'
 import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
+import { addBackup } from './commands/backup.ts'
 import type { Does } from './commands/command.ts'
 import { addFork } from './commands/fork.ts'
 import { addQuarantine } from './commands/quarantine.ts'
@@ -73,6 +74,7 @@ function createProgram(terminal: Terminal, does: Does): Command {
     addRecover,
     addRuns,
     addQuarantine,
+    addBackup,
     addTree,
   ])
     add(program, does)

@@ -213,6 +213,15 @@ export interface Logger {
 /** What `inspect` is given: the inspection events of XState. */
 export type InspectListener = (event: { readonly type: string; readonly actorRef?: unknown }) => void
 
+export interface RetentionOptions {
+  readonly completed?: Duration | undefined
+  readonly cancelled?: Duration | undefined
+  readonly failed?: Duration | undefined
+  readonly quarantined?: Duration | undefined
+  readonly budget_exceeded?: Duration | undefined
+  readonly commands?: Duration | undefined
+}
+
 export interface RuntimeOptions {
   /** A path, `':memory:'`, or a store. @default '.holdfast/holdfast.db' */
   readonly store?: string | Store | undefined
@@ -227,6 +236,12 @@ export interface RuntimeOptions {
   /** Checks beside the built-in `node`, `disk` and `git`. */
   readonly health?: { readonly checks?: readonly HealthCheck[] | undefined } | undefined
   readonly remedies?: Readonly<Record<string, Remedy>> | undefined
+  /**
+   * How long ended runs are kept, by how they ended, and commands that were answered. What is not named is kept; what is
+   * unfinished always is, and a child as long as its parent.
+   * @default {}, and commands for a day
+   */
+  readonly retention?: RetentionOptions | undefined
   /** For every run that has none of its own. */
   readonly budget?: Budget | undefined
   /** @default { runs: 1000, stages: 256 } */

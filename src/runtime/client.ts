@@ -10,6 +10,7 @@ import {
   type RunStatus,
   type Store,
   type StoreDescription,
+  type StoreFinding,
   type StoreOwner,
 } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
@@ -20,6 +21,7 @@ import type { ListOptions, RunResult, RunSummary, TreeNode } from './api.ts'
 import type { CommandArguments, CommandName } from './commands.ts'
 import { eventOf } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
+import { backupOf } from './operations/backup.ts'
 import type { ForkPlan } from './operations/fork.ts'
 import type { QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations/operations-api.ts'
 import { evidenceOf, listQuarantine } from './operations/quarantine.ts'
@@ -78,6 +80,13 @@ export interface Client {
     /** @throws RunNotFoundError; HoldfastError `run_open run_not_open` for a run that is not in quarantine */
     show(runId: string): Promise<QuarantineEvidence>
   }
+  /**
+   * Writes a copy of the store, as it is at one moment, to a file that does not exist. The owner writes on meanwhile.
+   * @throws StoreError `store_missing store_not_empty store_full store_readonly`
+   */
+  backup(file: string): Promise<void>
+  /** What must not be in the store, and is. Nothing where all is well. @throws StoreError `store_missing store_corrupt` */
+  verify(): Promise<readonly StoreFinding[]>
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -150,9 +159,10 @@ export function createClient(options: { readonly store?: string | Store | undefi
     },
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
-      await rowOf(runId)
+      const { workflow } = await rowOf(runId)
       const id = ids.run('command')
-      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(args), at: clock.now() })
+      const given = name === 'fork' ? { ...args, id: args.id ?? ids.run(workflow) } : args
+      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(given), at: clock.now() })
       for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
         const told = await answer(id)
         if (told) return told
@@ -166,6 +176,8 @@ export function createClient(options: { readonly store?: string | Store | undefi
       )
     },
     quarantine: { list: options => listQuarantine(store, options), show: runId => evidenceOf(store, runId) },
+    backup: file => backupOf(store, file),
+    verify: async () => (await store.verify?.()) ?? [],
     storeDescription: () => store.describe(),
     close: () => store.close(),
   }

@@ -16,8 +16,12 @@ export interface CommandDeskOptions {
 }
 
 export interface CommandDesk {
-  stop(): void
+  /** Takes no further command, and gives the one at hand some turns of the event loop to be answered. */
+  stop(): Promise<void>
 }
+
+/** A command at hand waits for nothing but the store, which answers in a few turns or never. */
+const mostTurns = 100
 
 /** All that any command may be given. */
 export interface CommandArguments {
@@ -32,7 +36,8 @@ export interface CommandArguments {
   readonly tier?: 'cheap' | 'capable' | 'premium' | undefined
   /** Of `resume` and `retry`. */
   readonly budget?: Budget | undefined
-  /** Of `fork`. */
+  /** Of `fork`: the id of the new run; made by the client, so that a command that is taken twice makes one fork. */
+  readonly id?: string | undefined
   readonly from?: string | undefined
   readonly input?: unknown
   /** Of `skip`, `redo` and `complete`. */
@@ -48,7 +53,16 @@ const carryOut = {
   signal: about((run, { name = '', payload }) => run.signal(name, payload)),
   retry: (runtime, runId, { reason, by, fresh, tier, budget }) =>
     runtime.retry(runId, { reason, by, fresh, tier, budget }),
-  fork: (runtime, runId, { from = '', input }) => runtime.fork(runId, { from, input }),
+  fork: async (runtime, runId, { from = '', input, id }) => {
+    try {
+      return await runtime.fork(runId, { from, input, id })
+    } catch (error) {
+      // The process died between the fork and its answer: the fork is there.
+      if (id !== undefined && (error as { code?: string }).code === 'run_conflict')
+        return (await runtime.get(id).catch(() => undefined)) ?? Promise.reject(error)
+      throw error
+    }
+  },
   skip: (runtime, runId, { stage = '', reason = '', by }) => runtime.stage.skip(runId, stage, { reason, by }),
   redo: (runtime, runId, { stage = '', reason = '', by }) => runtime.stage.redo(runId, stage, { reason, by }),
   complete: (runtime, runId, { stage = '', reason = '', by, result }) =>
@@ -111,7 +125,7 @@ export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
       again = false
       try {
         for (const command of await store.pendingCommands()) {
-          if (stopped) return
+          if (stopped) break
           await handle(command)
         }
       } catch (error) {
@@ -124,9 +138,10 @@ export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
   const unsubscribe = store.onCommands(() => void work())
   void work()
   return {
-    stop() {
+    async stop() {
       stopped = true
       unsubscribe()
+      for (let turn = 0; busy && turn < mostTurns; turn++) await new Promise(resolve => setImmediate(resolve))
     },
   }
 }

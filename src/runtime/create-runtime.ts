@@ -24,6 +24,7 @@ import { createKeepAlive } from './keep-alive.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
+import { backupOf } from './operations/backup.ts'
 import { Operations } from './operations/operations.ts'
 import type {
   CompleteOptions,
@@ -35,6 +36,7 @@ import type {
   RetryOptions,
   StageNote,
 } from './operations/operations-api.ts'
+import { createRetention, type Retention } from './operations/retention.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
 import { createRegistry } from './registry.ts'
@@ -95,6 +97,7 @@ class HoldfastRuntime implements OperatedRuntime {
   readonly #desk
   readonly #metrics
   readonly #operations: Operations
+  readonly #retention: Retention
   #closing: Promise<void> | undefined
 
   constructor(options: ResolvedOptions, epoch: number) {
@@ -195,12 +198,14 @@ class HoldfastRuntime implements OperatedRuntime {
       log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
     )
     this.#operations = new Operations({ store, runs: this.#runs, registry: this.#registry, clock })
+    this.#retention = createRetention({ store, epoch, clock, log, policy: options.retention })
     this.#desk = createCommandDesk({ store, epoch, log, runtime: this })
   }
 
   /** Starts the tree and takes up what is unfinished. */
   async begin(): Promise<void> {
     await this.#supervisor.start()
+    await this.#retention.begin()
     if (!this.#options.recover) return
     const { skipped } = await this.#runs.recover()
     for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)
@@ -246,6 +251,11 @@ class HoldfastRuntime implements OperatedRuntime {
     return Object.assign(await this.get(id), { plan })
   }
 
+  async backup(file: string): Promise<void> {
+    this.#runs.ensureOpen()
+    await backupOf(this.#options.store, file)
+  }
+
   async list(given: ListOptions = {}) {
     const { items, nextCursor } = await this.#options.store.list(filterOf(given))
     return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
@@ -282,7 +292,8 @@ class HoldfastRuntime implements OperatedRuntime {
 
   async #close(graceMs: number, reason: unknown): Promise<void> {
     const { pipeline, attempts, wheel, clock } = this.#services
-    this.#desk.stop()
+    this.#retention.stop()
+    await this.#desk.stop()
     attempts.shut()
     if (graceMs > 0 && pipeline.failure === undefined) await attempts.idleWithin(graceMs, clock)
     if (pipeline.failure === undefined) {

@@ -18,6 +18,7 @@ import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
 import type { KeptOptions } from './live.ts'
+import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",
@@ -62,6 +63,16 @@ const runtimeSchema = z.strictObject({
   tasks: z.record(z.string(), z.string()).optional(),
   health: z.strictObject({ checks: z.array(object<HealthCheck>(['check'], 'a health check')).optional() }).optional(),
   remedies: z.record(z.string(), aFunction<Remedy>()).optional(),
+  retention: z
+    .strictObject({
+      completed: duration.optional(),
+      cancelled: duration.optional(),
+      failed: duration.optional(),
+      quarantined: duration.optional(),
+      budget_exceeded: duration.optional(),
+      commands: duration.optional(),
+    })
+    .optional(),
   budget: budgetSchema.optional(),
   concurrency: z.strictObject({ runs: z.int().min(1).optional(), stages: z.int().min(1).optional() }).optional(),
   logger: z
@@ -101,6 +112,7 @@ export interface ResolvedOptions {
   readonly profiles: KnownProfiles
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
+  readonly retention: RetentionPolicy
   readonly budget: Budget | undefined
   readonly runPlaces: number
   readonly stagePlaces: number
@@ -129,6 +141,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     profiles: known,
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
+    retention: retentionPolicy(options.retention),
     budget: options.budget,
     runPlaces: options.concurrency?.runs ?? 1000,
     stagePlaces: options.concurrency?.stages ?? 256,

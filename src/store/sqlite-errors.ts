@@ -57,6 +57,11 @@ export const notAFile = (path: string): StoreError =>
     { location: path },
   )
 
+export const noStore = (path: string): StoreError =>
+  new StoreError('store_missing', `There is no store at ${path}. Name the directory that it is in, or its file.`, {
+    location: path,
+  })
+
 export const newerStore = (path: string, version: number, known: number): StoreError =>
   new StoreError(
     'store_newer',

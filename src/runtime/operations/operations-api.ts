@@ -113,5 +113,15 @@ export interface RunOperations {
   }
 }
 
+/** What the owner of a store can do with it as a whole. */
+export interface StoreOperations {
+  /**
+   * Writes a copy of the store, as it is now, to a file that does not exist. Nothing else is written meanwhile: beside a
+   * busy runtime use a client, or `holdfast backup`.
+   * @throws StoreError `store_not_empty store_full store_readonly`; OptionsError for a store that has no file
+   */
+  backup(file: string): Promise<void>
+}
+
 /** A runtime with all that can be asked of it. */
-export interface OperatedRuntime extends Runtime, RunOperations {}
+export interface OperatedRuntime extends Runtime, RunOperations, StoreOperations {}
