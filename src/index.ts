@@ -66,10 +66,13 @@ export type {
   StartOptions,
   Subscription,
   TreeNode,
+  WaitSummary,
 } from './runtime/api.ts'
 export { type Client, type CommandAnswer, createClient, type RunReport } from './runtime/client.ts'
 export type { CommandArguments, CommandName } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
+export type { Bundle } from './runtime/operations/bundle.ts'
+export type { Diagnostics, HealthFindingSummary } from './runtime/operations/diagnostics.ts'
 export type { ForkPlan } from './runtime/operations/fork.ts'
 export type {
   CompleteOptions,
@@ -78,6 +81,7 @@ export type {
   HoldOption,
   OperatedRuntime as Runtime,
   OperatorNote,
+  PositionedEvent,
   QuarantineEvidence,
   QuarantineListOptions,
   QuarantineSummary,

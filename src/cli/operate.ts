@@ -31,6 +31,8 @@ export interface Operation {
   readonly args: CommandArguments
   /** Carries it out here. */
   readonly here: (runtime: Runtime) => Promise<Run & { readonly plan?: CommandAnswer['plan'] }>
+  /** The file of the workflow, if not that of the run. */
+  readonly workflow?: string | undefined
   /** Whether the code of the run is needed for it. @default true */
   readonly needsWorkflow?: boolean
 }
@@ -57,11 +59,14 @@ async function operateHere(
   session: Session,
   client: Client,
   report: RunReport,
-  { here, needsWorkflow = true }: Operation,
+  { here, workflow, needsWorkflow = true }: Operation,
 ): Promise<OperationOutcome> {
-  const workflows: readonly AnyWorkflow[] = needsWorkflow
-    ? await workflowsOfRun(report, client, createWorkflowLoader())
-    : []
+  const load = createWorkflowLoader()
+  const workflows: readonly AnyWorkflow[] = !needsWorkflow
+    ? []
+    : workflow === undefined
+      ? await workflowsOfRun(report, client, load)
+      : (await load(workflow)).all
   return asOwner(session, { workflows }, async runtime => {
     const run = await here(runtime)
     return { id: run.id, status: await run.status(), plan: run.plan }

@@ -5,7 +5,9 @@ import { OptionsError } from '../index.ts'
 import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
 import { addBackup } from './commands/backup.ts'
+import { addBundle } from './commands/bundle.ts'
 import type { Does } from './commands/command.ts'
+import { addDiagnostics } from './commands/diagnostics.ts'
 import { addFork } from './commands/fork.ts'
 import { addQuarantine } from './commands/quarantine.ts'
 import { addRecover } from './commands/recover.ts'
@@ -74,6 +76,8 @@ function createProgram(terminal: Terminal, does: Does): Command {
     addRecover,
     addRuns,
     addQuarantine,
+    addDiagnostics,
+    addBundle,
     addBackup,
     addTree,
   ])

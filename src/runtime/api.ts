@@ -157,6 +157,16 @@ export interface Run<TOutput = unknown> {
   events(options?: EventsOptions): AsyncIterable<JournalEvent>
 }
 
+/** What a run waits for. */
+export interface WaitSummary {
+  readonly stage?: string
+  /** `signal`, `sleep`, `child`, `event`, or `definition` where the workflow has changed since the run began. */
+  readonly kind: string
+  /** The signal's name, the child's id, or the definition: its workflow, version and hash. */
+  readonly name?: string
+  readonly until?: number
+}
+
 /** A run as it is listed. */
 export interface RunSummary {
   readonly id: string
@@ -168,6 +178,8 @@ export interface RunSummary {
   readonly updatedAt: number
   readonly endedAt?: number | undefined
   readonly parent?: string | undefined
+  /** Of a run that waits. */
+  readonly waitingFor?: readonly WaitSummary[] | undefined
 }
 
 export interface ListOptions {

@@ -12,7 +12,7 @@ export interface CommandDeskOptions {
   readonly store: Store
   readonly epoch: number
   readonly log: Logger
-  readonly runtime: Pick<OperatedRuntime, 'get' | 'retry' | 'fork' | 'stage' | 'quarantine'>
+  readonly runtime: Pick<OperatedRuntime, 'get' | 'retry' | 'fork' | 'stage' | 'quarantine' | 'import'>
 }
 
 export interface CommandDesk {
@@ -36,10 +36,12 @@ export interface CommandArguments {
   readonly tier?: 'cheap' | 'capable' | 'premium' | undefined
   /** Of `resume` and `retry`. */
   readonly budget?: Budget | undefined
-  /** Of `fork`: the id of the new run; made by the client, so that a command that is taken twice makes one fork. */
+  /** Of `import` and `fork`: the id of the new run; of a fork made by the client, so that a command that is taken twice makes one fork. */
   readonly id?: string | undefined
   readonly from?: string | undefined
   readonly input?: unknown
+  /** Of `import`: a bundle, as an absolute path. */
+  readonly file?: string | undefined
   /** Of `skip`, `redo` and `complete`. */
   readonly stage?: string | undefined
   readonly result?: unknown
@@ -69,6 +71,7 @@ const carryOut = {
     runtime.stage.complete(runId, stage, { reason, by, result }),
   release: (runtime, runId, { reason, by, fresh, tier }) =>
     runtime.quarantine.release(runId, { reason, by, fresh, tier }),
+  import: (runtime, _runId, { file = '', id }) => runtime.import(file, { id }),
   discard: async (runtime, runId, { reason, by }) => {
     await runtime.quarantine.discard(runId, { reason, by })
     return runtime.get(runId)

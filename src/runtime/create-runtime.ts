@@ -21,10 +21,11 @@ import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
-import { filterOf, summaryOf } from './listing.ts'
+import { listRuns } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
 import { backupOf } from './operations/backup.ts'
+import { diagnosticsOf } from './operations/diagnostics.ts'
 import { Operations } from './operations/operations.ts'
 import type {
   CompleteOptions,
@@ -67,6 +68,8 @@ export async function createRuntime(given: RuntimeOptions = {}): Promise<Operate
     throw error
   }
 }
+
+const eventsSchema = z.strictObject({ from: z.int().min(1).optional() })
 
 const closeSchema = z.strictObject({
   grace: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
@@ -251,14 +254,17 @@ class HoldfastRuntime implements OperatedRuntime {
     return Object.assign(await this.get(id), { plan })
   }
 
+  async import(file: string, options: { readonly id?: string | undefined } = {}): Promise<Run<never>> {
+    return this.get(await this.#operations.import(file, options))
+  }
+
   async backup(file: string): Promise<void> {
     this.#runs.ensureOpen()
     await backupOf(this.#options.store, file)
   }
 
   async list(given: ListOptions = {}) {
-    const { items, nextCursor } = await this.#options.store.list(filterOf(given))
-    return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
+    return listRuns(this.#options.store, given)
   }
 
   recover() {
@@ -269,8 +275,13 @@ class HoldfastRuntime implements OperatedRuntime {
     return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
   }
 
-  events() {
-    return this.#feed.followAll()
+  diagnostics(runId: string) {
+    return diagnosticsOf(this.#options.store, runId, this.#options.clock.now())
+  }
+
+  events(options: { readonly from?: number | undefined } = {}) {
+    const { from } = parseOptions(eventsSchema, options, 'events')
+    return from === undefined ? this.#feed.followAll() : this.#feed.followAllFrom(from)
   }
 
   async metrics() {

@@ -55,8 +55,8 @@ export interface Where {
 /** What a run that does not work waits for. */
 export interface Waiting {
   readonly stage?: string | undefined
-  readonly kind: 'signal' | 'sleep' | 'child' | 'event'
-  /** The signal's name or the child's id. */
+  readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition'
+  /** The signal's name, the child's id, or the workflow whose definition is missing. */
   readonly name?: string | undefined
   readonly until?: number | undefined
 }

@@ -2,7 +2,7 @@
 import { SnapshotError } from '../errors.ts'
 import { type KnownProfiles, resolveProfile } from '../resilience/profiles.ts'
 import type { RunRow } from '../store/store.ts'
-import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
+import { type AnyWorkflow, definitionOf, sourceOf, type WorkflowDefinition } from '../workflow/definition.ts'
 
 export interface Registry {
   /** True if it was not known before. @throws OptionsError when it names a profile or a task that nobody knows */
@@ -11,13 +11,18 @@ export interface Registry {
   definitionFor(run: RunRow): WorkflowDefinition
   /** The definition that a fork of the run begins under: its own where it is known, else the latest. @throws SnapshotError `workflow_unknown` */
   definitionForFork(run: RunRow): WorkflowDefinition
+  /** The file that exports the workflow, where that is known. */
+  sourceOf(definition: WorkflowDefinition): string | undefined
 }
 
 export function createRegistry(workflows: readonly AnyWorkflow[], profiles: KnownProfiles): Registry {
   const byName = new Map<string, WorkflowDefinition[]>()
+  const sources = new WeakMap<WorkflowDefinition, string>()
 
   const add = (workflow: AnyWorkflow): boolean => {
     const definition = definitionOf(workflow)
+    const source = sourceOf(workflow)
+    if (source !== undefined) sources.set(definition, source)
     checkNames(definition, profiles)
     const known = byName.get(definition.name) ?? []
     if (known.some(other => isSame(other, definition))) {
@@ -44,6 +49,7 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
 
   return {
     add,
+    sourceOf: definition => sources.get(definition),
     definitionForFork(run) {
       const { same, latest } = find(run)
       return same ?? latest

@@ -3,7 +3,7 @@
  * One id is one run: who starts it again gets the same, and who starts another under it is refused.
  */
 
-import { encodeError, HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
+import { encodeError, HoldfastError, RunConflictError, RunNotFoundError, SnapshotError } from '../errors.ts'
 import {
   isEnded,
   type NewRun,
@@ -21,6 +21,7 @@ import type { KeepAlive } from './keep-alive.ts'
 import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
+import { waitingForDefinition } from './operations/waiting-for-definition.ts'
 import type { Registry } from './registry.ts'
 import { isSameInput, keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
@@ -218,12 +219,22 @@ export class Runs {
           await this.#takeUp(stored)
           recovered.push(stored.run.id)
         } catch (error) {
+          await this.#leaveWaiting(stored.run, error)
           skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
         }
       }
     }
     await this.#options.services.pipeline.settled()
     return { recovered, skipped }
+  }
+
+  /** A run whose definition has changed waits for it, and says so to who lists the runs; a paused one stays paused. */
+  async #leaveWaiting(run: RunRow, error: unknown): Promise<void> {
+    if (!(error instanceof SnapshotError) || error.code !== 'workflow_changed' || run.status === 'paused') return
+    const { store, epoch, services } = this.#options
+    const [last] = await store.readJournal(run.id, { after: run.seq - 1, limit: 1 })
+    const write = waitingForDefinition(run, last, error, services.clock.now())
+    if (write) await store.commit(epoch, [write])
   }
 
   /** Cancels a child whose parent has ended, in memory or not; one that has ended itself is left alone. */
@@ -343,7 +354,9 @@ export class Runs {
     const definition = registry.definitionFor(stored.run)
     const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
     this.#hold(run)
-    if (stored.run.status === 'pending') {
+    const hasNotBegun = stored.run.status === 'waiting' && stored.run.snapshot === null
+    if (stored.run.status === 'pending' || hasNotBegun) {
+      run.status = 'pending'
       run.timers.rearm()
       if (this.#hasPlace()) run.launch()
       else this.#enqueue(run)

@@ -11,6 +11,7 @@ import type { Does } from './command.ts'
 interface ForkFlags {
   readonly from: string
   readonly input?: string
+  readonly workflow?: string
 }
 
 export function addFork(program: Command, does: Does): void {
@@ -19,16 +20,18 @@ export function addFork(program: Command, does: Does): void {
     .argument('<id>')
     .description('make a new run from a stage of another, with the results of the stages before')
     .requiredOption('--from <stage>', 'the first stage to run again; of a map one item as name[key]')
+    .option('--workflow <file>', 'where its workflow is, if not where the run has it from')
     .option('--input <json>', "another input: JSON, '@file', or '-' for stdin")
     .action(does<ForkFlags>((session, [id = ''], flags) => fork(session, id, flags)))
 }
 
-async function fork(session: Session, id: string, { from, input: given }: ForkFlags): Promise<ExitCode> {
+async function fork(session: Session, id: string, { from, input: given, workflow }: ForkFlags): Promise<ExitCode> {
   const input = given === undefined ? undefined : await parseInput({ input: given })
   const outcome = await operate(session, {
     runId: id,
     name: 'fork',
     args: { from, input },
+    workflow,
     here: runtime => runtime.fork(id, { from, input, hold: true }),
   })
   const plan = outcome.plan as ForkPlan

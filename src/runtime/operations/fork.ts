@@ -33,6 +33,8 @@ export interface ForkFacts {
   readonly stored: StoredRun
   /** The one that the fork runs under. */
   readonly definition: WorkflowDefinition
+  /** The file that exports its workflow. */
+  readonly source?: string | undefined
   readonly now: number
 }
 
@@ -63,7 +65,7 @@ export function forked(
     workflow: definition.name,
     version: definition.version,
     definitionHash: definition.hash,
-    source: run.source,
+    source: facts.source,
     input: keptInput(definition, input),
     options: JSON.stringify(options),
     tags: run.tags,

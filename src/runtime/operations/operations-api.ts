@@ -3,6 +3,7 @@ import type { EncodedError } from '../../errors.ts'
 import type { Page, RunStatus } from '../../store/store.ts'
 import type { JournalEvent } from '../../telemetry/catalogue.ts'
 import type { Budget, Run, RunCost, RunError, Runtime } from '../api.ts'
+import type { Diagnostics } from './diagnostics.ts'
 import type { ForkPlan } from './fork.ts'
 
 /** Who does something, and why; both are kept in the journal. */
@@ -121,7 +122,28 @@ export interface StoreOperations {
    * @throws StoreError `store_not_empty store_full store_readonly`; OptionsError for a store that has no file
    */
   backup(file: string): Promise<void>
+  /**
+   * Reads a run from a bundle: it can be looked at, explained and forked, and never goes on.
+   * @throws OptionsError `file_not_found`; ValidationError for what is no bundle; RunConflictError where its id is taken
+   */
+  import(file: string, options?: { readonly id?: string | undefined }): Promise<Run>
+}
+
+/** What can be asked about runs and what happens to them. */
+export interface RunQuestions {
+  /** How a run stands, as it was last written, and what one might do about it. @throws RunNotFoundError */
+  diagnostics(runId: string): Promise<Diagnostics>
+  /**
+   * The journal events of all runs: from now on, or with `from` those of before too, from that position. Positions rise
+   * with each event that is written, from 1; events that were asked for by position carry theirs.
+   */
+  events(options?: { readonly from?: number | undefined }): AsyncIterable<PositionedEvent>
+}
+
+export interface PositionedEvent extends JournalEvent {
+  /** Its place among the events of all runs; to go on after it, ask from one more. */
+  readonly position?: number | undefined
 }
 
 /** A runtime with all that can be asked of it. */
-export interface OperatedRuntime extends Runtime, RunOperations, StoreOperations {}
+export interface OperatedRuntime extends Omit<Runtime, 'events'>, RunOperations, StoreOperations, RunQuestions {}

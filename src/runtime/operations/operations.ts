@@ -3,6 +3,7 @@
  * the quarantine. Each is one durable write, made by the process that owns the store; what it was asked for, by whom
  * and why is in the journal of the run.
  */
+import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { HoldfastError, OptionsError, RunNotFoundError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
@@ -16,6 +17,7 @@ import { checkName } from '../names.ts'
 import type { Registry } from '../registry.ts'
 import { recall, rememberedTypes } from '../run-memory.ts'
 import type { Runs } from '../runs.ts'
+import { imported, parseBundle } from './bundle.ts'
 import { downstreamOf } from './downstream.ts'
 import { type ForkPlan, forked } from './fork.ts'
 import { overrideLive, redoLive } from './live-stages.ts'
@@ -75,6 +77,7 @@ const noteSchema = z.strictObject(note)
 const why = z.string('must say why').min(1, 'must say why')
 const reasonSchema = z.strictObject({ ...note, ...hold, reason: why })
 const completeSchema = z.strictObject({ ...note, ...hold, reason: why, result: z.unknown().optional() })
+const importSchema = z.strictObject({ id: z.string().min(1).max(200).optional() })
 const resumeSchema = z.strictObject({ ...note, budget })
 
 export class Operations {
@@ -122,7 +125,10 @@ export class Operations {
     if (!stored) throw new RunNotFoundError(runId)
     const definition = registry.definitionForFork(stored.run)
     const id = wanted === undefined ? await runs.freshId(definition.name) : checkName(wanted, 'the id of a run')
-    const { write, plan } = forked({ stored, definition, now: clock.now() }, { id, from, input })
+    const { write, plan } = forked(
+      { stored, definition, source: registry.sourceOf(definition) ?? stored.run.source, now: clock.now() },
+      { id, from, input },
+    )
     await runs.add(write, hold)
     return { id, plan }
   }
@@ -165,6 +171,17 @@ export class Operations {
       }
       return reopened(facts, { how: 'redo', redo: downstreamOf(facts.definition, memory, stage), ...audit })
     })
+  }
+
+  /** Makes a bundle a run of this store. */
+  async import(file: string, given: { readonly id?: string | undefined }): Promise<string> {
+    const { runs, clock } = this.#parts
+    runs.ensureOpen()
+    const { id } = parseOptions(importSchema, given, 'import')
+    const bundle = parseBundle(await textOf(file), file)
+    const runId = id ?? bundle.run.id
+    await runs.add(imported(bundle, runId, clock.now()), true)
+    return runId
   }
 
   quarantined(given: QuarantineListOptions = {}): Promise<Page<QuarantineSummary>> {
@@ -234,6 +251,19 @@ export class Operations {
       refuse(stored)
       return reopened({ stored, now: clock.now(), ...(await runs.factsOf(stored)) }, asked)
     })
+  }
+}
+
+async function textOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    throw new OptionsError(
+      `the bundle ${file} cannot be read: ${message}`,
+      { file, ...(code === 'ENOENT' ? { code: 'file_not_found' } : {}) },
+      { cause: error },
+    )
   }
 }
 

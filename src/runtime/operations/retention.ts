@@ -19,7 +19,9 @@ export function retentionPolicy(given: RetentionOptions = {}): RetentionPolicy {
   const { commands, ...byStatus } = given
   const runs = Object.entries(byStatus)
     .filter(([, kept]) => kept !== undefined)
-    .map(([status, kept]) => [status as RunStatus, toMs(kept as Duration, `createRuntime: retention.${status}`)] as const)
+    .map(
+      ([status, kept]) => [status as RunStatus, toMs(kept as Duration, `createRuntime: retention.${status}`)] as const,
+    )
   return {
     runs: new Map(runs),
     commandsMs: commands === undefined ? dayMs : toMs(commands, 'createRuntime: retention.commands'),

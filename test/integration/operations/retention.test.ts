@@ -50,7 +50,8 @@ describe('retention', () => {
   it('deletes many in small batches, and answered commands after a day', async () => {
     const world = createWorld()
     const runtime = await world.open({ workflows: [workflow], retention: { completed: '1h' } })
-    for (let n = 0; n < 120; n++) await settle(world.clock, (await runtime.start(workflow, { how: 'well' })).result(), 10)
+    for (let n = 0; n < 120; n++)
+      await settle(world.clock, (await runtime.start(workflow, { how: 'well' })).result(), 10)
     await world.clock.advance('2h')
     expect((await runtime.list()).items).toEqual([])
     await world.store.enqueueCommand({ id: 'c', name: 'cancel', runId: 'nobody', args: '{}', at: world.clock.now() })
