@@ -132,3 +132,56 @@ describe('beside a live owner of the store', () => {
     expect(await ended('owner')).toMatchObject({ status: 'completed' })
   })
 })
+
+describe('files', () => {
+  it('a run is bundled, read back elsewhere, forked there and never resumed', async () => {
+    await failed('r')
+    expect((await place.run('bundle', 'r')).stdout).toContain('diagnostic-bundle-r.json')
+    expect((await place.run('bundle', 'r', '--out', '-')).stdout).toContain('"format": "holdfast-bundle"')
+    const there = ['--dir', 'there']
+    expect(await place.json('import', 'diagnostic-bundle-r.json', ...there)).toMatchObject({
+      code: 0,
+      data: { id: 'r', status: 'failed' },
+    })
+    expect((await place.json('runs', 'show', 'r', ...there)).data).toMatchObject({ result: { status: 'failed' } })
+    expect(await place.json('retry', 'r', ...there)).toMatchObject({
+      code: 2,
+      data: { error: { code: 'run_imported' } },
+    })
+    mend()
+    const fork = await place.json<{ id: string }>(
+      'fork',
+      'r',
+      '--from',
+      'second',
+      '--workflow',
+      'mendable.ts',
+      ...there,
+    )
+    expect(fork.code).toBe(0)
+    expect(await place.json('resume', fork.data.id, ...there)).toMatchObject({ code: 0, data: { output: 11 } })
+    expect((await place.json('import', 'none.json')).code).toBe(3)
+  })
+
+  it('the store is backed up beside its owner, restored elsewhere and checked', async () => {
+    await failed('r')
+    await owned()
+    expect(await place.json('backup', 'copy.db')).toMatchObject({ code: 0 })
+    expect((await place.run('backup', 'copy.db')).code).toBe(2)
+    expect((await place.run('restore', 'copy.db', '--force')).code).toBe(5)
+    expect(await place.json('restore', 'copy.db', '--dir', 'there')).toMatchObject({ code: 0, data: { runs: 2 } })
+    expect((await place.run('restore', 'copy.db', '--dir', 'there')).code).toBe(2)
+    expect(await place.json('store', 'check', '--dir', 'there')).toMatchObject({
+      code: 0,
+      data: { ok: true, findings: [] },
+    })
+    expect((await place.json('store', 'check', '--dir', 'nowhere')).code).toBe(3)
+    place.write('there/holdfast.db', 'no store at all, but a text that is long enough to be looked at')
+    expect((await place.json('store', 'check', '--dir', 'there')).code).toBe(1)
+    expect((await place.json('diagnostics', 'owner')).data).toMatchObject({
+      status: 'waiting',
+      currentStage: { stage: 'hold' },
+    })
+    expect((await place.run('diagnostics', 'r')).stdout).toContain('holdfast retry r')
+  })
+})

@@ -150,6 +150,24 @@ describe('fork', () => {
     await runtime.close()
   })
 
+  it('that is cancelled undoes what it did itself, and nothing of the run that it comes from', async () => {
+    const world = createWorld()
+    const undone: string[] = []
+    const workflow = begin()
+      .stage('a', { compensate: ({ idempotencyKey }) => undone.push(idempotencyKey) }, () => 1)
+      .stage('b', { compensate: ({ idempotencyKey }) => undone.push(idempotencyKey) }, () => 2)
+      .stage('c', ({ waitFor }) => waitFor('go'))
+    const runtime = await world.open({ workflows: [workflow] })
+    await runtime.start(workflow, { n: 1 }, { id: 'r' })
+    await world.clock.advance('1m')
+    const fork = await runtime.fork('r', { from: 'b', id: 'f' })
+    await world.clock.advance('1m')
+    await fork.cancel()
+    expect(await settle(world.clock, fork.result())).toMatchObject({ status: 'cancelled' })
+    expect(undone).toEqual(['f/b/compensate'])
+    await runtime.close()
+  })
+
   it('refuses a stage that there is not, and an input of the wrong form, before anything is written', async () => {
     const world = createWorld()
     const workflow = begin().stage('a', () => 1)
