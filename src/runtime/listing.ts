@@ -15,7 +15,7 @@ const schema = z.strictObject({
 })
 
 /** @throws OptionsError */
-export function filterOf(given: ListOptions): RunFilter {
+function filterOf(given: ListOptions): RunFilter {
   const { status, since, ...rest } = parseOptions(schema, given, 'list')
   return {
     ...rest,

@@ -34,7 +34,7 @@ const secretWords = new Set([
 const secretEndings = /(?:^|_)(?:api|access|private|secret|signing|encryption|client|account|auth|session)_?key$/
 
 /** `sessionToken`, `API_KEY` and `set-cookie` name secrets; `inputTokens`, `key` and `idempotencyKey` do not. */
-export function namesSecret(key: string): boolean {
+function namesSecret(key: string): boolean {
   const words = key
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .toLowerCase()
