@@ -56,6 +56,9 @@ export interface StageMachineInput {
   readonly policy: StagePolicy
   readonly admission: 'run' | 'skip' | 'refuse'
   readonly failure?: StageFailure | undefined
+  /** The numbers of its first attempt; 1 unless the run was reopened. */
+  readonly attempt?: number | undefined
+  readonly incarnation?: number | undefined
 }
 
 interface Failed {
@@ -81,6 +84,7 @@ export type StageMachineEvent =
   | { type: 'FALLBACK_SUCCEEDED'; output?: unknown }
   | { type: 'FALLBACK_FAILED'; failure: StageFailure }
   | { type: 'RECOVERED' }
+  | { type: 'SETTLED'; as: 'succeeded' | 'skipped'; output?: unknown }
 
 /** Which end the stage came to. */
 export type StageOutcome =
@@ -138,6 +142,7 @@ export const stageMachine = setup({
     tags: 'active' | 'waiting' | 'delayed' | 'succeeded' | 'failed'
   },
   guards: {
+    settledAsSkipped: ({ event }) => event.type === 'SETTLED' && event.as === 'skipped',
     skipped: ({ context }) => context.admission === 'skip',
     refused: ({ context }) => context.admission === 'refuse',
     preflightWanted: ({ context }) => context.policy.preflight,
@@ -197,8 +202,8 @@ export const stageMachine = setup({
     stage: input.stage,
     policy: input.policy,
     admission: input.admission,
-    attempt: 1,
-    incarnation: 1,
+    attempt: input.attempt ?? 1,
+    incarnation: input.incarnation ?? 1,
     retries: 0,
     restartTimes: [],
     remediesTried: 0,
@@ -206,6 +211,12 @@ export const stageMachine = setup({
     dueAt: null,
   }),
   initial: 'admitting',
+  on: {
+    SETTLED: [
+      { guard: 'settledAsSkipped', target: '.skipped', description: 'An operator says that it is not needed.' },
+      { target: '.succeeded', description: 'Its result was recorded from outside: by an operator, or earlier.' },
+    ],
+  },
   states: {
     admitting: {
       description: 'Whether the stage runs at all was decided when it was created.',

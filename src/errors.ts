@@ -49,6 +49,16 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The run has ended, so the operation does not apply to it.',
   },
+  run_open: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'The run has not ended, so the operation does not apply to it.',
+  },
+  run_imported: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'The run was read from a bundle, so it is looked at and forked, and never goes on.',
+  },
   workflow_unknown: {
     type: 'config',
     category: 'configuration',
@@ -136,6 +146,12 @@ export const errorCodes = {
     type: 'store',
     category: 'configuration',
     meaning: 'The store was written by a newer version of Holdfast.',
+  },
+  store_missing: { type: 'store', category: 'configuration', meaning: 'There is no store at that place.' },
+  store_not_empty: {
+    type: 'store',
+    category: 'configuration',
+    meaning: 'A store that holds runs would be replaced, or a file that exists be written over.',
   },
   store_failed: {
     type: 'store',

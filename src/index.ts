@@ -80,6 +80,8 @@ export type {
   Logger,
   RecoveryReport,
   Remedy,
+  ResumeOptions,
+  RetentionOptions,
   Run,
   RunCost,
   RunError,
@@ -88,17 +90,37 @@ export type {
   RunResult,
   RunSucceeded,
   RunSummary,
-  Runtime,
   RuntimeOptions,
   StagePerformance,
   StartOptions,
   Subscription,
   TreeNode,
+  WaitSummary,
 } from './runtime/api.ts'
-export { type Client, type CommandArguments, type CommandName, createClient, type RunReport } from './runtime/client.ts'
+export { type Client, type CommandAnswer, createClient, type RunReport } from './runtime/client.ts'
+export type { CommandArguments, CommandName } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
 export { anthropic, openaiCompatible } from './runtime/environment-providers.ts'
+export type { Bundle } from './runtime/operations/bundle.ts'
+export type { Diagnostics, HealthFindingSummary } from './runtime/operations/diagnostics.ts'
+export type { ForkPlan } from './runtime/operations/fork.ts'
+export type {
+  CompleteOptions,
+  ForkedRun,
+  ForkOptions,
+  HoldOption,
+  OperatedRuntime as Runtime,
+  OperatorNote,
+  PositionedEvent,
+  QuarantineEvidence,
+  QuarantineListOptions,
+  QuarantineSummary,
+  RetryOptions,
+  StageNote,
+} from './runtime/operations/operations-api.ts'
+export type { RerunCost } from './runtime/operations/rerun-cost.ts'
 export { memoryStore } from './store/memory-store.ts'
+export { restoreStore } from './store/sqlite-copy.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {
   Command,
@@ -107,6 +129,8 @@ export type {
   LedgerRow,
   NewRun,
   Page,
+  PositionedRow,
+  PurgeFilter,
   RunFilter,
   RunRow,
   RunState,
@@ -116,6 +140,7 @@ export type {
   Store,
   StoreDescription,
   StoredRun,
+  StoreFinding,
   StoreOwner,
   TimerRow,
 } from './store/store.ts'

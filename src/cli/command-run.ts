@@ -4,12 +4,12 @@
  */
 import {
   type Client,
+  type CommandAnswer,
   type CommandArguments,
   type CommandName,
   HoldfastError,
   type Run,
   type RunReport,
-  type RunStatus,
 } from '../index.ts'
 import { errorCodeOf } from './exit-codes.ts'
 import { createWorkflowLoader } from './load-workflow.ts'
@@ -17,18 +17,19 @@ import { asOwner, beside } from './open-store.ts'
 import type { Session } from './session.ts'
 import { workflowsOfRun } from './workflows-of-run.ts'
 
-export interface CommandOutcome {
-  readonly id: string
-  readonly status: RunStatus
+export interface CommandOutcome extends CommandAnswer {
   /** The process that took it; undefined where this one did. */
   readonly takenBy?: number | undefined
 }
+
+/** The commands that apply to a run that has not ended. */
+export type OpenRunCommand = 'cancel' | 'pause' | 'resume' | 'signal'
 
 /** @throws RunNotFoundError; HoldfastError `run_not_open owner_silent` and whatever refuses the command */
 export function commandRun(
   session: Session,
   runId: string,
-  name: CommandName,
+  name: OpenRunCommand,
   args: CommandArguments,
 ): Promise<CommandOutcome> {
   return beside(session, async client => {
@@ -63,7 +64,7 @@ async function takeOver(
   session: Session,
   client: Client,
   report: RunReport,
-  name: CommandName,
+  name: OpenRunCommand,
   args: CommandArguments,
 ): Promise<CommandOutcome> {
   const workflows = await workflowsOfRun(report, client, createWorkflowLoader())
@@ -83,7 +84,7 @@ async function takeOver(
 
 async function carryOut(
   run: Run,
-  name: CommandName,
+  name: OpenRunCommand,
   { reason, name: signal = '', payload }: CommandArguments,
 ): Promise<void> {
   if (name === 'pause') return run.pause(reason)

@@ -20,6 +20,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   run_conflict: 'choose another --id, or start with the same workflow and input',
   run_not_found: 'holdfast runs list shows the runs of this store; --dir names another',
   run_not_open: 'holdfast runs show <id> says how it ended',
+  run_open: 'holdfast runs show <id> says how it stands; resume, pause, cancel and fork apply to it',
+  run_imported: 'holdfast fork <id> --from <stage> makes a run of this store from it',
   workflow_unknown: 'go on with it from the program that has its workflow',
   workflow_changed: 'put the definition that it was begun with back, or start a new run',
   workflow_not_found: 'check the path, or name a bundled workflow',
@@ -32,6 +34,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   store_full: 'free some space and start again',
   store_readonly: 'change the permissions, or use another directory with --dir',
   store_newer: 'update Holdfast, or use another directory with --dir',
+  store_missing: '--dir names the directory of the store; holdfast run makes one',
+  store_not_empty: 'name another file or directory; restore replaces a store with --force',
   store_failed: 'look after the disk and start again; what was acknowledged is safe',
 }
 

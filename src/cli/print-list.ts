@@ -1,11 +1,20 @@
 /** Runs as lines: aligned and with a head for a person, separated by tabs for a program. */
 import type { RunSummary } from '../index.ts'
 import { formatMs } from '../time/duration.ts'
+import { describeWait } from './print-waits.ts'
 
 export function runLines(runs: readonly RunSummary[], now: number, forPerson: boolean): string[] {
-  const rows = runs.map(run => [run.id, run.workflow, run.status, startedAt(run), took(run, now), run.tags.join(',')])
+  const rows = runs.map(run => [
+    run.id,
+    run.workflow,
+    run.status,
+    startedAt(run),
+    took(run, now),
+    run.tags.join(','),
+    waits(run),
+  ])
   if (!forPerson) return rows.map(row => row.join('\t'))
-  const table = [['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS'], ...rows]
+  const table = [['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS', 'WAITS FOR'], ...rows]
   const widths = (table[0] as string[]).map((_, column) =>
     Math.max(...table.map(row => (row[column] as string).length)),
   )
@@ -16,6 +25,8 @@ export function runLines(runs: readonly RunSummary[], now: number, forPerson: bo
       .trimEnd(),
   )
 }
+
+const waits = ({ waitingFor = [] }: RunSummary): string => waitingFor.map(describeWait).join(', ')
 
 const startedAt = ({ createdAt }: RunSummary): string =>
   new Date(createdAt).toISOString().slice(0, 19).replace('T', ' ')

@@ -4,11 +4,18 @@ import { Command, CommanderError, Option } from 'commander'
 import { OptionsError } from '../index.ts'
 import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
+import { addBackup } from './commands/backup.ts'
+import { addBundle } from './commands/bundle.ts'
 import type { Does } from './commands/command.ts'
+import { addDiagnostics } from './commands/diagnostics.ts'
+import { addFork } from './commands/fork.ts'
+import { addQuarantine } from './commands/quarantine.ts'
 import { addRecover } from './commands/recover.ts'
 import { addResume } from './commands/resume.ts'
+import { addRetry } from './commands/retry.ts'
 import { addRun } from './commands/run.ts'
 import { addRuns } from './commands/runs.ts'
+import { addStage } from './commands/stage.ts'
 import { addTree } from './commands/tree.ts'
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.ts'
 import { createGuard } from './guard.ts'
@@ -59,7 +66,22 @@ function createProgram(terminal: Terminal, does: Does): Command {
       writeErr: text => terminal.say(text.replace(/\n$/, '')),
       outputError: () => {},
     })
-  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree]) add(program, does)
+  for (const add of [
+    addRun,
+    addResume,
+    addRetry,
+    addAboutRun,
+    addFork,
+    addStage,
+    addRecover,
+    addRuns,
+    addQuarantine,
+    addDiagnostics,
+    addBundle,
+    addBackup,
+    addTree,
+  ])
+    add(program, does)
   return program
 }
 

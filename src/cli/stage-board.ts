@@ -58,14 +58,21 @@ const passing: Readonly<Record<string, StageState>> = {
   'restart.decided': 'retrying',
 }
 
+/** These are about a stage, and begin nothing. */
+const asides: ReadonlySet<string> = new Set(['stage.replayed', 'stage.overridden', 'ledger.superseded'])
+
 export function createStageBoard(): StageBoard {
   const stages = new Map<string, StageView>()
   const items = new Map<string, StageView>()
   let lost = 0
 
   const start = (name: string, event: JournalEvent): StageView => {
+    const before = stages.get(name)
+    if (before?.state === 'lost') lost--
     const map = name.endsWith(']') ? name.slice(0, name.indexOf('[')) : undefined
     const view: StageView = { name, map, state: 'running', startedAt: event.at, attempt: 1 }
+    // The items of a map are found once, also when its run is reopened.
+    if (before?.items) view.items = { all: before.items.all, ended: 0, lost: 0 }
     ;(map === undefined ? stages : items).set(name, view)
     return view
   }
@@ -82,6 +89,12 @@ export function createStageBoard(): StageBoard {
     if (state === 'lost' || state === 'failed') counts.lost++
   }
 
+  /** A stage that was passed over keeps the end that it had. */
+  const aside = ({ type, stage = '' }: JournalEvent): undefined => {
+    const counts = stage.endsWith(']') ? stages.get(stage.slice(0, stage.indexOf('[')))?.items : undefined
+    if (counts && type === 'stage.replayed') counts.ended++
+  }
+
   return {
     stages,
     items,
@@ -90,10 +103,10 @@ export function createStageBoard(): StageBoard {
     },
     take(event) {
       if (event.stage === undefined) return undefined
+      if (asides.has(event.type)) return aside(event)
       const known = items.get(event.stage) ?? stages.get(event.stage)
-      // A stage that is started again after its end (a run that was reopened) begins anew.
-      const view =
-        known && (known.endedAt === undefined || event.type !== 'stage.started') ? known : start(event.stage, event)
+      // A stage that is started again (in a run that was reopened) begins anew.
+      const view = known && event.type !== 'stage.started' ? known : start(event.stage, event)
       const ended = ends[event.type]
       if (ended) end(view, ended, event)
       else view.state = passing[event.type] ?? view.state

@@ -125,6 +125,12 @@ export interface Subscription {
   unsubscribe(): void
 }
 
+export interface ResumeOptions {
+  readonly budget?: Budget | undefined
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+}
+
 export interface EventsOptions {
   /** The first `seq` to give. @default 1 */
   readonly from?: number | undefined
@@ -139,13 +145,27 @@ export interface Run<TOutput = unknown> {
   /** Stops every stage, runs the compensations, ends as `cancelled`. Resolves when the command is durable. */
   cancel(reason?: string): Promise<void>
   pause(reason?: string): Promise<void>
-  resume(): Promise<void>
+  /**
+   * Lets a paused run go on. With a budget, larger than what is spent, a run that ended as `budget_exceeded`: the
+   * currencies that are named replace those of the run; `wallTime` counts from now.
+   */
+  resume(options?: ResumeOptions): Promise<void>
   /** Resolves when the signal is durable; it is kept until a stage asks for it. */
   signal(name: string, payload?: unknown): Promise<void>
   /** Calls `listener` with each journal event once it is durable. What it throws is logged. */
   subscribe(listener: (event: JournalEvent) => void): Subscription
   /** The journal from `from` on, then what comes, until the run has ended. */
   events(options?: EventsOptions): AsyncIterable<JournalEvent>
+}
+
+/** What a run waits for. */
+export interface WaitSummary {
+  readonly stage?: string
+  /** `signal`, `sleep`, `child`, `event`, or `definition` where the workflow has changed since the run began. */
+  readonly kind: string
+  /** The signal's name, the child's id, or the definition: its workflow, version and hash. */
+  readonly name?: string
+  readonly until?: number
 }
 
 /** A run as it is listed. */
@@ -159,6 +179,8 @@ export interface RunSummary {
   readonly updatedAt: number
   readonly endedAt?: number | undefined
   readonly parent?: string | undefined
+  /** Of a run that waits. */
+  readonly waitingFor?: readonly WaitSummary[] | undefined
 }
 
 export interface ListOptions {
@@ -204,6 +226,15 @@ export interface Logger {
 /** What `inspect` is given: the inspection events of XState. */
 export type InspectListener = (event: { readonly type: string; readonly actorRef?: unknown }) => void
 
+export interface RetentionOptions {
+  readonly completed?: Duration | undefined
+  readonly cancelled?: Duration | undefined
+  readonly failed?: Duration | undefined
+  readonly quarantined?: Duration | undefined
+  readonly budget_exceeded?: Duration | undefined
+  readonly commands?: Duration | undefined
+}
+
 export interface RuntimeOptions {
   /** A path, `':memory:'`, or a store. @default '.holdfast/holdfast.db' */
   readonly store?: string | Store | undefined
@@ -220,6 +251,12 @@ export interface RuntimeOptions {
   /** Checks beside the built-in `node`, `disk` and `git`. */
   readonly health?: { readonly checks?: readonly HealthCheck[] | undefined } | undefined
   readonly remedies?: Readonly<Record<string, Remedy>> | undefined
+  /**
+   * How long ended runs are kept, by how they ended, and commands that were answered. What is not named is kept; what is
+   * unfinished always is, and a child as long as its parent.
+   * @default {}, and commands for a day
+   */
+  readonly retention?: RetentionOptions | undefined
   /** For every run that has none of its own. */
   readonly budget?: Budget | undefined
   /** @default { runs: 1000, stages: 256 } */

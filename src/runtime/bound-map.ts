@@ -37,6 +37,11 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
       const run = runOf(scope.self)
       const { stage: name } = input as { stage: string }
       const definition = run.definition.stages.get(name) as StageDefinition
+      if (run.memory.stages.get(name)?.outcome) {
+        run.journal('stage.replayed', {}, { stage: name })
+        const ended = { stage: name, admission: 'skip' as const, optional: false, concurrency: 1 }
+        return { ...machine.getInitialSnapshot(scope as never, ended), output: undefined }
+      }
       run.journal('stage.started', {}, { stage: name })
       const { admission, failure } = admit(run, definition, false)
       const concurrency = definition.map?.concurrency ?? 1

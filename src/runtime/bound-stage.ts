@@ -11,6 +11,7 @@ import {
   stageMachine,
 } from '../../machines/stage.machine.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
+import { decodeResult } from '../workflow/results.ts'
 import { admit } from './admission.ts'
 import { createFirstTransition } from './first-transition.ts'
 import type { LiveRun, LiveStage } from './live.ts'
@@ -95,10 +96,21 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
         const { self } = scope
         const run = runOf(self)
         const stage = maker.begin(run, self, input)
+        const record = run.memory.stages.get(stage.name)
+        if (record?.outcome) {
+          run.journal('stage.replayed', startedData(stage, maker.source, input), { stage: stage.name })
+          const ended = machine.getInitialSnapshot(scope as never, {
+            stage: stage.name,
+            policy: stage.policy,
+            admission: 'skip',
+          })
+          return { ...ended, output: recordedOutput(run, stage.name) }
+        }
         run.stages.set(self, stage)
         run.journal('stage.started', startedData(stage, maker.source, input), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
-        const given = { stage: stage.name, policy: stage.policy, admission, failure }
+        const numbers = record && { attempt: record.attempts + 1, incarnation: record.incarnation + 1 }
+        const given = { stage: stage.name, policy: stage.policy, admission, failure, ...numbers }
         if (admission === 'run' && !stage.policy.preflight) return begin(scope, given)
         return finish(self, machine.getInitialSnapshot(scope as never, given))
       },
@@ -162,6 +174,10 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
 }
 
 const definitionOf = (run: LiveRun, name: string): StageDefinition => run.definition.stages.get(name) as StageDefinition
+
+/** What a stage gave before the run was reopened or forked, for the machine of one's own that invoked it. */
+const recordedOutput = (run: LiveRun, name: string): unknown =>
+  run.definition.origin === 'machine' ? decodeResult(run.memory.results.get(name)) : undefined
 
 /** What the journal says of a stage's beginning: of a machine of one's own what a restart and a compensation need. */
 function startedData(stage: LiveStage, source: string | undefined, input: unknown): object {

@@ -9,7 +9,8 @@ import { parseOptions } from '../options.ts'
 import { isWorkflow } from '../workflow/definition.ts'
 import type { ChildResult, ChildRun, StartChildOptions } from '../workflow/stage-context.ts'
 import type { WorkflowName } from '../workflow/workflow-name.ts'
-import type { Attempt, ChildHandle } from './live.ts'
+import type { Attempt, ChildHandle, LiveRun } from './live.ts'
+import { ledgerIdentity } from './run-memory.ts'
 import { handled } from './stage-promises.ts'
 
 const optionsSchema = z.strictObject({
@@ -37,7 +38,9 @@ export async function startChildRun(
   const known = run.ledger(stage.name, key)
   const id = known
     ? (JSON.parse(known.data) as { id: string }).id
-    : (options.id ?? `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
+    : (supersededId(run, stage.name, key) ??
+      options.id ??
+      `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
   const onParentClose = options.onParentClose ?? 'cancel'
   if (!known) {
     run.dispatch(() => {
@@ -64,6 +67,16 @@ export async function startChildRun(
     signal: (name, payload) => child.signal(name, payload),
     cancel: reason => child.cancel(reason),
   }
+}
+
+/** The id to use in a run that was reopened: of the child that is asked again, or of another in its place. */
+function supersededId(run: LiveRun, stage: string, key: string): string | undefined {
+  const superseded = run.memory.ledger.get(ledgerIdentity(stage, key))
+  if (!superseded) return undefined
+  const { id, another } = JSON.parse(superseded.data) as { id: string; another?: boolean }
+  if (!another) return id
+  const [, first = id, number = '1'] = /^(.*)~(\d+)$/.exec(id) ?? []
+  return `${first}~${Number(number) + 1}`
 }
 
 async function childResult(attempt: Attempt, key: string, id: string, child: ChildHandle): Promise<ChildResult> {

@@ -10,28 +10,26 @@ import {
   type RunStatus,
   type Store,
   type StoreDescription,
+  type StoreFinding,
   type StoreOwner,
 } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
-import type { ListOptions, RunResult, RunSummary, TreeNode } from './api.ts'
+import type { ListOptions, RunResult, RunSummary, TreeNode, WaitSummary } from './api.ts'
+import type { CommandArguments, CommandName } from './commands.ts'
 import { eventOf } from './journal-feed.ts'
-import { filterOf, summaryOf } from './listing.ts'
+import { listRuns, summaryOf, waitingFor } from './listing.ts'
+import { backupOf } from './operations/backup.ts'
+import { type Bundle, bundleOf } from './operations/bundle.ts'
+import { type Diagnostics, diagnosticsOf } from './operations/diagnostics.ts'
+import type { ForkPlan } from './operations/fork.ts'
+import type { QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations/operations-api.ts'
+import { evidenceOf, listQuarantine } from './operations/quarantine.ts'
 import { rawInput } from './run-input.ts'
 import { storeOf } from './runtime-options.ts'
 import { treeOfSnapshot } from './stored-tree.ts'
-
-export type CommandName = 'cancel' | 'pause' | 'resume' | 'signal'
-
-export interface CommandArguments {
-  readonly reason?: string | undefined
-  /** Of `signal`. */
-  readonly name?: string | undefined
-  /** Of `signal`. */
-  readonly payload?: unknown
-}
 
 /** A run as the store has it. */
 export interface RunReport extends RunSummary {
@@ -40,14 +38,18 @@ export interface RunReport extends RunSummary {
   readonly source?: string | undefined
   readonly cwd: string
   /** What it waits for, where it waits. */
-  readonly waitingFor: readonly {
-    readonly stage?: string
-    readonly kind: string
-    readonly name?: string
-    readonly until?: number
-  }[]
+  readonly waitingFor: readonly WaitSummary[]
   /** How it ended, where it has. */
   readonly result?: RunResult | undefined
+}
+
+/** What the owner made of a command: how the run stands that it was about. */
+export interface CommandAnswer {
+  /** Of `fork` the new run. */
+  readonly id: string
+  readonly status: RunStatus
+  /** Of `fork`. */
+  readonly plan?: ForkPlan | undefined
 }
 
 export interface Client {
@@ -69,11 +71,26 @@ export interface Client {
    * Hands a command to the owner and waits for its answer.
    * @throws StoreError `owner_silent` when there is no answer within 5 s; what the owner refused it with
    */
-  command(
-    runId: string,
-    name: CommandName,
-    args?: CommandArguments,
-  ): Promise<{ readonly id: string; readonly status: RunStatus }>
+  command(runId: string, name: CommandName, args?: CommandArguments): Promise<CommandAnswer>
+  /** How a run stands, and what one might do about it. @throws RunNotFoundError */
+  diagnostics(runId: string): Promise<Diagnostics>
+  readonly quarantine: {
+    list(options?: QuarantineListOptions): Promise<Page<QuarantineSummary>>
+    /** @throws RunNotFoundError; HoldfastError `run_open run_not_open` for a run that is not in quarantine */
+    show(runId: string): Promise<QuarantineEvidence>
+  }
+  /**
+   * A run as redacted data for a file. `secrets`: values that are taken out wherever they occur.
+   * @throws RunNotFoundError
+   */
+  bundle(runId: string, options?: { readonly secrets?: readonly string[] | undefined }): Promise<Bundle>
+  /**
+   * Writes a copy of the store, as it is at one moment, to a file that does not exist. The owner writes on meanwhile.
+   * @throws StoreError `store_missing store_not_empty store_full store_readonly`
+   */
+  backup(file: string): Promise<void>
+  /** What must not be in the store, and is. Nothing where all is well. @throws StoreError `store_missing store_corrupt` */
+  verify(): Promise<readonly StoreFinding[]>
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -95,17 +112,14 @@ export function createClient(options: { readonly store?: string | Store | undefi
     return row
   }
 
-  const answer = async (commandId: string): Promise<{ id: string; status: RunStatus } | undefined> => {
+  const answer = async (commandId: string): Promise<CommandAnswer | undefined> => {
     const reply = await store.readReply(commandId)
     if (reply?.error !== undefined) throw decodeError(JSON.parse(reply.error) as EncodedError)
-    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as { id: string; status: RunStatus })
+    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as CommandAnswer)
   }
 
   return {
-    async list(given = {}) {
-      const { items, nextCursor } = await store.list(filterOf(given))
-      return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
-    },
+    list: async (given = {}) => listRuns(store, given),
     async get(runId) {
       const row = await rowOf(runId)
       const { cwd } = JSON.parse(row.options) as { cwd: string }
@@ -146,9 +160,10 @@ export function createClient(options: { readonly store?: string | Store | undefi
     },
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
-      await rowOf(runId)
+      const row = name === 'import' ? undefined : await rowOf(runId)
       const id = ids.run('command')
-      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(args), at: clock.now() })
+      const given = name === 'fork' && row ? { ...args, id: args.id ?? ids.run(row.workflow) } : args
+      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(given), at: clock.now() })
       for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
         const told = await answer(id)
         if (told) return told
@@ -161,17 +176,12 @@ export function createClient(options: { readonly store?: string | Store | undefi
         { runId, command: name, owner },
       )
     },
+    diagnostics: runId => diagnosticsOf(store, runId, clock.now()),
+    quarantine: { list: options => listQuarantine(store, options), show: runId => evidenceOf(store, runId) },
+    bundle: (runId, { secrets = [] } = {}) => bundleOf(store, runId, { secrets, now: clock.now() }),
+    backup: file => backupOf(store, file),
+    verify: async () => (await store.verify?.()) ?? [],
     storeDescription: () => store.describe(),
     close: () => store.close(),
   }
-}
-
-/** What the last `run.waiting` of the journal says. */
-async function waitingFor(store: Store, runId: string, seq: number): Promise<RunReport['waitingFor']> {
-  for (let after = seq; after > 0; after -= 100) {
-    const rows = await store.readJournal(runId, { after: Math.max(0, after - 100), limit: 100 })
-    const row = rows.findLast(candidate => candidate.type === 'run.waiting')
-    if (row) return (JSON.parse(row.data) as { for: RunReport['waitingFor'] }).for
-  }
-  return []
 }

@@ -13,7 +13,8 @@ import { itemOf } from './run-memory.ts'
 /** @param letGo aborted when the process lets go of the run */
 export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promise<void> {
   const ended = [...run.memory.stages]
-    .filter(([, record]) => record.outcome === 'succeeded')
+    // What a fork took over, or an operator gave, was not done by this run.
+    .filter(([, record]) => record.outcome === 'succeeded' && record.attempts > 0)
     .sort(([, a], [, b]) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
   for (const [name] of ended.reverse()) {
     const item = itemOf(run.memory, name)

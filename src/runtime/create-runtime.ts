@@ -14,16 +14,30 @@ import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
-import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
+import type { CloseOptions, ListOptions, Run, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
-import { filterOf, summaryOf } from './listing.ts'
+import { listRuns } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
+import { backupOf } from './operations/backup.ts'
+import { diagnosticsOf } from './operations/diagnostics.ts'
+import { Operations } from './operations/operations.ts'
+import type {
+  CompleteOptions,
+  ForkedRun,
+  ForkOptions,
+  OperatedRuntime,
+  OperatorNote,
+  QuarantineListOptions,
+  RetryOptions,
+  StageNote,
+} from './operations/operations-api.ts'
+import { createRetention, type Retention } from './operations/retention.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
 import { createRegistry } from './registry.ts'
@@ -42,7 +56,7 @@ import { waitsOf } from './waiting.ts'
  * `recover` is false.
  * @throws OptionsError; StoreError `store_owned store_corrupt store_readonly store_full store_newer`
  */
-export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime> {
+export async function createRuntime(given: RuntimeOptions = {}): Promise<OperatedRuntime> {
   const options = resolveRuntimeOptions(given)
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
   let runtime: HoldfastRuntime | undefined
@@ -56,11 +70,28 @@ export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime
   }
 }
 
+const eventsSchema = z.strictObject({ from: z.int().min(1).optional() })
+
 const closeSchema = z.strictObject({
   grace: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
 })
 
-class HoldfastRuntime implements Runtime {
+class HoldfastRuntime implements OperatedRuntime {
+  readonly stage = {
+    skip: (runId: string, stage: string, options: StageNote) =>
+      this.#after(runId, this.#operations.skip(runId, stage, options)),
+    redo: (runId: string, stage: string, options: StageNote) =>
+      this.#after(runId, this.#operations.redo(runId, stage, options)),
+    complete: (runId: string, stage: string, options: CompleteOptions) =>
+      this.#after(runId, this.#operations.complete(runId, stage, options)),
+  }
+  readonly quarantine = {
+    list: (options?: QuarantineListOptions) => this.#operations.quarantined(options),
+    show: (runId: string) => this.#operations.evidence(runId),
+    release: (runId: string, options?: RetryOptions) => this.#after(runId, this.#operations.release(runId, options)),
+    discard: (runId: string, options?: OperatorNote) => this.#operations.discard(runId, options),
+  }
+
   readonly #options: ResolvedOptions
   readonly #supervisor: Supervisor
   readonly #services: RunServices
@@ -69,6 +100,8 @@ class HoldfastRuntime implements Runtime {
   readonly #feed
   readonly #desk
   readonly #metrics
+  readonly #operations: Operations
+  readonly #retention: Retention
   #closing: Promise<void> | undefined
 
   constructor(options: ResolvedOptions, epoch: number) {
@@ -168,12 +201,15 @@ class HoldfastRuntime implements Runtime {
     this.#feed = createJournalFeed(store, error =>
       log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
     )
-    this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId) })
+    this.#operations = new Operations({ store, runs: this.#runs, registry: this.#registry, clock })
+    this.#retention = createRetention({ store, epoch, clock, log, policy: options.retention })
+    this.#desk = createCommandDesk({ store, epoch, log, runtime: this })
   }
 
   /** Starts the tree and takes up what is unfinished. */
   async begin(): Promise<void> {
     await this.#supervisor.start()
+    await this.#retention.begin()
     if (!this.#options.recover) return
     const { skipped } = await this.#runs.recover()
     for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)
@@ -210,9 +246,26 @@ class HoldfastRuntime implements Runtime {
     return this.#handle(runId, row.workflow)
   }
 
+  retry(runId: string, options: RetryOptions = {}): Promise<Run<never>> {
+    return this.#after(runId, this.#operations.retry(runId, options))
+  }
+
+  async fork(runId: string, options: ForkOptions): Promise<ForkedRun> {
+    const { id, plan } = await this.#operations.fork(runId, options)
+    return Object.assign(await this.get(id), { plan })
+  }
+
+  async import(file: string, options: { readonly id?: string | undefined } = {}): Promise<Run<never>> {
+    return this.get(await this.#operations.import(file, options))
+  }
+
+  async backup(file: string): Promise<void> {
+    this.#runs.ensureOpen()
+    await backupOf(this.#options.store, file)
+  }
+
   async list(given: ListOptions = {}) {
-    const { items, nextCursor } = await this.#options.store.list(filterOf(given))
-    return { items: items.map(summaryOf), ...(nextCursor === undefined ? {} : { nextCursor }) }
+    return listRuns(this.#options.store, given)
   }
 
   recover() {
@@ -223,8 +276,13 @@ class HoldfastRuntime implements Runtime {
     return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
   }
 
-  events() {
-    return this.#feed.followAll()
+  diagnostics(runId: string) {
+    return diagnosticsOf(this.#options.store, runId, this.#options.clock.now())
+  }
+
+  events(options: { readonly from?: number | undefined } = {}) {
+    const { from } = parseOptions(eventsSchema, options, 'events')
+    return from === undefined ? this.#feed.followAll() : this.#feed.followAllFrom(from)
   }
 
   async metrics() {
@@ -246,7 +304,8 @@ class HoldfastRuntime implements Runtime {
 
   async #close(graceMs: number, reason: unknown): Promise<void> {
     const { pipeline, attempts, wheel, clock } = this.#services
-    this.#desk.stop()
+    this.#retention.stop()
+    await this.#desk.stop()
     attempts.shut()
     if (graceMs > 0 && pipeline.failure === undefined) await attempts.idleWithin(graceMs, clock)
     if (pipeline.failure === undefined) {
@@ -260,12 +319,19 @@ class HoldfastRuntime implements Runtime {
     await this.#options.store.close()
   }
 
+  /** The run, once the operation on it is durable. */
+  async #after(runId: string, operation: Promise<void>): Promise<Run<never>> {
+    await operation
+    return this.get(runId)
+  }
+
   /** The type of its output is known to who asks. */
   #handle(id: string, workflow: string): Run<never> {
     return createRunHandle(id, workflow, {
       store: this.#options.store,
       runs: this.#runs,
       feed: this.#feed,
+      operations: this.#operations,
     }) as Run<never>
   }
 

@@ -16,6 +16,8 @@ export interface JournalFeed {
   follow(runId: string, from: number, ended: () => Promise<boolean>): AsyncIterable<JournalEvent>
   /** What comes from now on, of all runs. */
   followAll(): AsyncIterable<JournalEvent>
+  /** The events of all runs from a position on, then what comes; each with its position. */
+  followAllFrom(from: number): AsyncIterable<JournalEvent & { readonly position: number }>
   /** Ends every iteration; one that is begun later gives what is stored already, and ends. */
   close(): void
 }
@@ -124,6 +126,27 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
       try {
         for (;;) {
           for (let event = queue.shift(); event; event = queue.shift()) yield event
+          if (!(await watch.wait())) return
+        }
+      } finally {
+        watch.stop()
+      }
+    },
+    async *followAllFrom(from) {
+      let after = from - 1
+      let news = true
+      const watch = bell(undefined, () => {
+        news = true
+      })
+      try {
+        for (;;) {
+          news = false
+          const rows = await store.readEvents(after, pageSize)
+          for (const { position, runId, row } of rows) {
+            after = position
+            yield { ...eventOf(runId, row), position }
+          }
+          if (rows.length === pageSize || news) continue
           if (!(await watch.wait())) return
         }
       } finally {

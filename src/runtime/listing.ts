@@ -1,8 +1,8 @@
 /** Options and rows of a list of runs. */
 import { z } from 'zod'
 import { parseOptions } from '../options.ts'
-import { type RunFilter, type RunRow, runStatuses } from '../store/store.ts'
-import type { ListOptions, RunSummary } from './api.ts'
+import { type Page, type RunFilter, type RunRow, runStatuses, type Store } from '../store/store.ts'
+import type { ListOptions, RunSummary, WaitSummary } from './api.ts'
 
 const schema = z.strictObject({
   status: z.union([z.enum(runStatuses), z.array(z.enum(runStatuses))]).optional(),
@@ -15,7 +15,7 @@ const schema = z.strictObject({
 })
 
 /** @throws OptionsError */
-export function filterOf(given: ListOptions): RunFilter {
+function filterOf(given: ListOptions): RunFilter {
   const { status, since, ...rest } = parseOptions(schema, given, 'list')
   return {
     ...rest,
@@ -36,4 +36,27 @@ export function summaryOf(row: RunRow): RunSummary {
     ...(row.endedAt === null ? {} : { endedAt: row.endedAt }),
     ...(row.parent ? { parent: row.parent.runId } : {}),
   }
+}
+
+/** A page of runs; of those that wait, with what for. */
+export async function listRuns(store: Store, given: ListOptions): Promise<Page<RunSummary>> {
+  const { items, nextCursor } = await store.list(filterOf(given))
+  const summaries = await Promise.all(
+    items.map(async row =>
+      row.status === 'waiting'
+        ? { ...summaryOf(row), waitingFor: await waitingFor(store, row.id, row.seq) }
+        : summaryOf(row),
+    ),
+  )
+  return { items: summaries, ...(nextCursor === undefined ? {} : { nextCursor }) }
+}
+
+/** What the last `run.waiting` of the journal says. */
+export async function waitingFor(store: Store, runId: string, seq: number): Promise<readonly WaitSummary[]> {
+  for (let after = seq; after > 0; after -= 100) {
+    const rows = await store.readJournal(runId, { after: Math.max(0, after - 100), limit: 100 })
+    const row = rows.findLast(candidate => candidate.type === 'run.waiting')
+    if (row) return (JSON.parse(row.data) as { for: readonly WaitSummary[] }).for
+  }
+  return []
 }

@@ -95,9 +95,9 @@ export class ActorRun implements SupervisedRun, Committable {
     this.definition = definition
     this.spec = spec
     this.services = services
-    this.options = JSON.parse(spec.options) as KeptOptions
     inputOf(definition, spec.input)
     this.memory = stored ? recall(stored) : emptyMemory()
+    this.options = amendedOptions(JSON.parse(spec.options) as KeptOptions, this.memory.amended)
     this.status = stored?.run.status ?? 'pending'
     this.#seq = stored?.run.seq ?? 0
     this.#snapshot = stored?.run.snapshot ?? null
@@ -267,7 +267,8 @@ export class ActorRun implements SupervisedRun, Committable {
   }
 
   ledger(stage: string, key: string): LedgerRow | undefined {
-    return this.memory.ledger.get(ledgerIdentity(stage, key))
+    const row = this.memory.ledger.get(ledgerIdentity(stage, key))
+    return row?.state === 'superseded' ? undefined : row
   }
 
   putLedger(row: LedgerRow): void {
@@ -431,7 +432,8 @@ export class ActorRun implements SupervisedRun, Committable {
       }
     }
     const active = !isEnded(this.status)
-    if (!active) this.#snapshot = null
+    if (!active && !this.#keepsSnapshot) this.#snapshot = null
+    if (active && this.definition.origin === 'machine') this.timers.noteScheduled()
     const { counters } = this.memory
     const state: RunState = {
       status: this.status,
@@ -566,6 +568,12 @@ export class ActorRun implements SupervisedRun, Committable {
     this.send({ type: waits === undefined ? 'WAIT_ENDED' : 'WAIT_BEGUN' })
   }
 
+  /** What a run that may be reopened goes on from; of a quarantined one, evidence too. */
+  get #keepsSnapshot(): boolean {
+    if (this.status === 'quarantined') return true
+    return this.definition.origin === 'machine' && (this.status === 'failed' || this.status === 'budget_exceeded')
+  }
+
   #finish(status: RunStatus): void {
     this.status = status
     this.#endedAt = this.services.clock.now()
@@ -573,6 +581,7 @@ export class ActorRun implements SupervisedRun, Committable {
       stage.abandon(new CancelledError(`run ${this.id} has ended`, { runId: this.id }))
     this.stages.clear()
     this.timers.clearAll()
+    if (this.#keepsSnapshot) this.timers.keepScheduled()
     const failure = status === 'completed' ? undefined : this.failure
     this.journal(
       `run.${status}` as JournalEventType,
@@ -583,6 +592,10 @@ export class ActorRun implements SupervisedRun, Committable {
     this.services.closeChildren(this)
   }
 }
+
+/** The start options of the run with what operators have changed of them since. */
+const amendedOptions = (options: KeptOptions, { budget }: RunMemory['amended']): KeptOptions =>
+  budget ? { ...options, budget: { ...options.budget, ...budget } } : options
 
 /** A run whose process has died so often without progress is set aside: it may be what kills it. */
 const mostCrashes = 10

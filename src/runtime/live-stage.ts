@@ -92,6 +92,8 @@ export class ActorStage implements LiveStage {
 
   startAttempt(context: StageMachineContext): void {
     const { run } = this
+    const recorded = run.memory.stages.get(this.name)?.outcome
+    if (recorded) return run.atOnce(() => this.#replay(recorded))
     if (this.attempt) this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
     const attempt = new FunctionAttempt(this, context.attempt, context.incarnation)
     this.attempt = attempt
@@ -234,6 +236,26 @@ export class ActorStage implements LiveStage {
     )
   }
 
+  /** An operator says how the stage ended, whatever it does now. */
+  override(as: 'succeeded' | 'skipped', result: JsonText | undefined): void {
+    const { run } = this
+    this.abandon(run.stopReason(this.name))
+    run.timers.clear(`delay:${this.name}`)
+    this.#result = result
+    this.ref.send({ type: 'SETTLED', as, output: decodeResult(result) })
+  }
+
+  /** The snapshot is older than the journal: the stage had ended already. */
+  #replay(outcome: string): void {
+    const result = this.run.memory.results.get(this.name)
+    if (typeof result === 'string') this.#result = result
+    this.ref.send({
+      type: 'SETTLED',
+      as: outcome === 'skipped' ? 'skipped' : 'succeeded',
+      output: decodeResult(result),
+    })
+  }
+
   // What came of an attempt.
 
   /** The function has ended, or its time is up; `abort` says why a function that still runs is to stop. */
@@ -265,6 +287,8 @@ export class ActorStage implements LiveStage {
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined {
     const { run } = this
     run.stages.delete(this.ref)
+    // Recorded already: by an operator, or in what the snapshot is older than.
+    if (run.memory.stages.get(this.name)?.outcome) return undefined
     const where = this.where()
     const error = failure?.error as EncodedError | undefined
     if (outcome === 'succeeded') run.journalResult(this.#result, where)

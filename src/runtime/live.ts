@@ -42,6 +42,8 @@ export interface KeptOptions {
   readonly priority?: number | undefined
   readonly cwd: string
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
+  /** Set where the run was read from a bundle: it is looked at and forked, and never goes on. */
+  readonly imported?: { readonly at: number; readonly status: RunStatus } | undefined
 }
 
 /** Which part of a run a journal row is about. */
@@ -54,8 +56,8 @@ export interface Where {
 /** What a run that does not work waits for. */
 export interface Waiting {
   readonly stage?: string | undefined
-  readonly kind: 'signal' | 'sleep' | 'child' | 'event'
-  /** The signal's name or the child's id. */
+  readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition'
+  /** The signal's name, the child's id, or the workflow whose definition is missing. */
   readonly name?: string | undefined
   readonly until?: number | undefined
 }
@@ -155,6 +157,8 @@ export interface LiveStage {
   settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void
   /** The machine came to an end: writes it down. Gives the error that the actor ends with, if it failed. */
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined
+  /** An operator says how the stage ended, whatever it does now. */
+  override(as: 'succeeded' | 'skipped', result: JsonText | undefined): void
   /** Stops what is under way, without a word to the machine: the run pauses, ends or leaves memory. */
   abandon(reason: unknown): void
 }
@@ -266,7 +270,7 @@ export interface RunServices {
   /** What the run waits for, if nothing in it works. */
   waitsOf(run: LiveRun): readonly Waiting[] | undefined
   /** Journal rows of the run are durable. */
-  announce(run: LiveRun, rows: readonly JournalRow[]): void
+  announce(run: Pick<LiveRun, 'id'>, rows: readonly JournalRow[]): void
   /** The run's end is durable. */
   ended(run: LiveRun): void
   /** Starts a child run, or finds the one that was started before. */

@@ -12,6 +12,9 @@ import { checkName } from './names.ts'
 const mostItems = 10_000
 
 export function openMap(run: LiveRun, name: string): MapMachineEvent {
+  const known = run.memory.maps.get(name)
+  // Of a run that was reopened: its items are found once.
+  if (known) return { type: 'MAP_OPENED', total: known.keys.length }
   const definition = run.definition.stages.get(name) as StageDefinition
   const map = definition.map as MapDefinition
   try {

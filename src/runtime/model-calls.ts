@@ -81,7 +81,9 @@ export function createModelCalls(providers: readonly Provider[], circuits: Circu
     }
     if (known?.state === 'intended') admitUnknown(attempt, key)
     ensureCallBudget(stage)
-    return attempt.working(() => callAndRecord(attempt, key, request, options, providers, circuits, prices))
+    const { tier } = run.memory.amended
+    const asked = tier === undefined ? request : { ...request, tier: tier as Tier }
+    return attempt.working(() => callAndRecord(attempt, key, asked, options, providers, circuits, prices))
   }
 }
 

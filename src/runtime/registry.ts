@@ -2,20 +2,27 @@
 import { SnapshotError } from '../errors.ts'
 import { type KnownProfiles, resolveProfile } from '../resilience/profiles.ts'
 import type { RunRow } from '../store/store.ts'
-import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
+import { type AnyWorkflow, definitionOf, sourceOf, type WorkflowDefinition } from '../workflow/definition.ts'
 
 export interface Registry {
   /** True if it was not known before. @throws OptionsError when it names a profile or a task that nobody knows */
   add(workflow: AnyWorkflow): boolean
   /** The definition that a stored run goes on with. @throws SnapshotError `workflow_unknown workflow_changed` */
   definitionFor(run: RunRow): WorkflowDefinition
+  /** The definition that a fork of the run begins under: its own where it is known, else the latest. @throws SnapshotError `workflow_unknown` */
+  definitionForFork(run: RunRow): WorkflowDefinition
+  /** The file that exports the workflow, where that is known. */
+  sourceOf(definition: WorkflowDefinition): string | undefined
 }
 
 export function createRegistry(workflows: readonly AnyWorkflow[], profiles: KnownProfiles): Registry {
   const byName = new Map<string, WorkflowDefinition[]>()
+  const sources = new WeakMap<WorkflowDefinition, string>()
 
   const add = (workflow: AnyWorkflow): boolean => {
     const definition = definitionOf(workflow)
+    const source = sourceOf(workflow)
+    if (source !== undefined) sources.set(definition, source)
     checkNames(definition, profiles)
     const known = byName.get(definition.name) ?? []
     if (known.some(other => isSame(other, definition))) {
@@ -29,19 +36,27 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
 
   for (const workflow of workflows) add(workflow)
 
+  const find = (run: RunRow): { same: WorkflowDefinition | undefined; latest: WorkflowDefinition } => {
+    const known = byName.get(run.workflow) ?? []
+    const same = known.find(({ hash, version }) => hash === run.definitionHash && version === run.version)
+    const latest = known[0]
+    if (latest) return { same, latest }
+    throw new SnapshotError(
+      `run ${run.id} is of workflow '${run.workflow}', which this runtime was not given; add it to createRuntime({ workflows })`,
+      { code: 'workflow_unknown', runId: run.id, workflow: run.workflow },
+    )
+  }
+
   return {
     add,
+    sourceOf: definition => sources.get(definition),
+    definitionForFork(run) {
+      const { same, latest } = find(run)
+      return same ?? latest
+    },
     definitionFor(run) {
-      const known = byName.get(run.workflow) ?? []
-      const same = known.find(({ hash, version }) => hash === run.definitionHash && version === run.version)
+      const { same, latest } = find(run)
       if (same) return same
-      const latest = known[0]
-      if (!latest) {
-        throw new SnapshotError(
-          `run ${run.id} is of workflow '${run.workflow}', which this runtime was not given; add it to createRuntime({ workflows })`,
-          { code: 'workflow_unknown', runId: run.id, workflow: run.workflow },
-        )
-      }
       if (latest.migrate) return latest
       throw new SnapshotError(
         `run ${run.id} was begun with another definition of workflow '${run.workflow}' (version ${run.version}, ${run.definitionHash}; known is version ${latest.version}, ${latest.hash}); give that definition too, or a \`migrate\` function`,

@@ -5,9 +5,10 @@ import { HoldfastError, RunNotFoundError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
-import type { EventsOptions, Run, RunResult, Subscription } from './api.ts'
+import type { EventsOptions, ResumeOptions, Run, RunResult, Subscription } from './api.ts'
 import type { JournalFeed } from './journal-feed.ts'
 import type { ActorRun } from './live-run.ts'
+import type { Operations } from './operations/operations.ts'
 import type { Runs } from './runs.ts'
 import { acceptedPayload } from './signal-payload.ts'
 
@@ -15,6 +16,7 @@ export interface HandleParts {
   readonly store: Store
   readonly runs: Runs
   readonly feed: JournalFeed
+  readonly operations: Operations
 }
 
 export function createRunHandle(id: string, workflow: string, parts: HandleParts): Run {
@@ -54,7 +56,8 @@ class RunHandle implements Run {
     await this.#command(run => run.pause(reason ?? null))
   }
 
-  async resume(): Promise<void> {
+  async resume(options: ResumeOptions = {}): Promise<void> {
+    if (await this.#parts.operations.resumeWithBudget(this.id, options)) return
     await this.#command(run => run.resume())
   }
 

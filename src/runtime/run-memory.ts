@@ -5,7 +5,7 @@
 import type { JournalRow, JsonText, LedgerRow, SignalRow, StoredRun } from '../store/store.ts'
 import type { JournalEventType } from '../telemetry/catalogue.ts'
 import type { ResultText } from '../workflow/results.ts'
-import type { DegradedPart } from './api.ts'
+import type { Budget, DegradedPart } from './api.ts'
 
 /** Numbers of a run that outlive the process. */
 export interface Counters {
@@ -68,8 +68,19 @@ export interface StageRecord {
   startedAt: number
   endedAt: number | null
   attempts: number
+  /** Of the last attempt. */
+  incarnation: number
   failures: number
   outcome: 'succeeded' | 'fell_back' | 'degraded' | 'skipped' | 'failed' | 'stopped' | null
+}
+
+/** What `retry` and `resume` have changed of how the run was started. */
+export interface Amendments {
+  /** When the run was last reopened. */
+  reopenedAt: number | null
+  budget: Budget | undefined
+  /** The tier that every later model call asks. */
+  tier: string | undefined
 }
 
 export interface RunMemory {
@@ -84,6 +95,8 @@ export interface RunMemory {
   signalsAccepted: number
   readonly counters: Counters
   readonly degraded: DegradedPart[]
+  /** What an operator has changed since the start. */
+  readonly amended: Amendments
   /** Stages whose compensation has run. */
   readonly compensated: Set<string>
   /** How often an invoke id of a machine of one's own has been started. */
@@ -96,6 +109,8 @@ export interface RunMemory {
 
 /** The journal rows that a memory is made from. */
 export const rememberedTypes: readonly JournalEventType[] = [
+  'run.reopened',
+  'stage.replayed',
   'stage.started',
   'stage.attempted',
   'attempt.failed',
@@ -124,6 +139,7 @@ export function emptyMemory(): RunMemory {
     signalsAccepted: 0,
     counters: freshCounters(),
     degraded: [],
+    amended: { reopenedAt: null, budget: undefined, tier: undefined },
     compensated: new Set(),
     occurrences: new Map(),
     sources: new Map(),
@@ -147,6 +163,7 @@ export function remember(memory: RunMemory, row: JournalRow): void {
     memory.signalsAccepted++
     return
   }
+  if (row.type === 'run.reopened') return reopen(memory, row)
   if (row.type === 'degraded') {
     memory.degraded.push(degradedPart(row))
     return
@@ -155,19 +172,17 @@ export function remember(memory: RunMemory, row: JournalRow): void {
   if (stage === undefined) return
   switch (row.type as JournalEventType) {
     case 'stage.started': {
-      const { id } = occurrenceOf(stage)
-      memory.occurrences.set(id, (memory.occurrences.get(id) ?? 0) + 1)
-      if (row.data.startsWith('{"source":')) {
-        const { source, input } = JSON.parse(row.data) as { source: string; input?: unknown }
-        memory.sources.set(stage, source)
-        memory.stageInputs.set(stage, input)
-      }
-      memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts: 0, failures: 0, outcome: null })
+      noteStart(memory, stage, row)
+      const { attempts = 0, incarnation = 0, failures = 0 } = memory.stages.get(stage) ?? {}
+      memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts, incarnation, failures, outcome: null })
       return
     }
+    case 'stage.replayed':
+      return noteStart(memory, stage, row)
     case 'stage.attempted':
       return update(memory, stage, record => {
         record.attempts = Math.max(record.attempts, row.attempt ?? 1)
+        record.incarnation = Math.max(record.incarnation, row.incarnation ?? 1)
       })
     case 'attempt.failed':
       return update(memory, stage, record => {
@@ -204,6 +219,53 @@ export function remember(memory: RunMemory, row: JournalRow): void {
   }
 }
 
+function noteStart(memory: RunMemory, stage: string, row: JournalRow): void {
+  const { id } = occurrenceOf(stage)
+  memory.occurrences.set(id, (memory.occurrences.get(id) ?? 0) + 1)
+  if (!row.data.startsWith('{"source":')) return
+  const { source, input } = JSON.parse(row.data) as { source: string; input?: unknown }
+  memory.sources.set(stage, source)
+  memory.stageInputs.set(stage, input)
+}
+
+/** What is to run again loses its end and its result; the count of its attempts goes on. */
+function reopen(memory: RunMemory, row: JournalRow): void {
+  const { again, anew, budget, tier } = JSON.parse(row.data) as ReopenedData
+  for (const name of anew) memory.maps.delete(name)
+  for (const name of again) {
+    const item = itemOf(memory, name)
+    if (item) item.map.results[item.index] = undefined
+    memory.results.delete(name)
+    update(memory, name, record => {
+      record.endedAt = null
+      record.outcome = null
+    })
+  }
+  const forgotten = new Set(again)
+  memory.degraded.splice(
+    0,
+    memory.degraded.length,
+    ...memory.degraded.filter(part => part.stage === undefined || !forgotten.has(part.stage)),
+  )
+  memory.amended.reopenedAt = row.at
+  if (budget) memory.amended.budget = { ...memory.amended.budget, ...budget }
+  if (tier !== undefined) memory.amended.tier = tier
+}
+
+/** The data of a `run.reopened` row. */
+export interface ReopenedData {
+  readonly how: string
+  /** Stages and items that run again. */
+  readonly again: readonly string[]
+  /** Maps whose items are found anew. */
+  readonly anew: readonly string[]
+  readonly budget?: Budget | undefined
+  readonly tier?: string | undefined
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  readonly fresh?: boolean | undefined
+}
+
 /** A map's item by its stage name `name[key]`. */
 export function itemOf(memory: RunMemory, stage: string): { map: OpenMap; index: number } | undefined {
   const open = stage.indexOf('[')
@@ -229,10 +291,14 @@ function keepResult(memory: RunMemory, stage: string, text: JsonText | undefined
 }
 
 function end(memory: RunMemory, stage: string, at: number, outcome: StageRecord['outcome']): void {
-  update(memory, stage, record => {
+  const record = memory.stages.get(stage)
+  // Of a stage that was recorded without having been started: by an operator, or in the run that this is a fork of.
+  if (!record)
+    memory.stages.set(stage, { startedAt: at, endedAt: at, attempts: 0, incarnation: 0, failures: 0, outcome })
+  else {
     record.endedAt = at
     record.outcome = outcome
-  })
+  }
 }
 
 function update(memory: RunMemory, stage: string, change: (record: StageRecord) => void): void {

@@ -7,7 +7,13 @@ import type { RunCost, RunError, RunPerformance, RunResult, StagePerformance } f
 import type { LiveRun, RunFailure } from './live.ts'
 import type { Counters, RunMemory } from './run-memory.ts'
 
-export function buildRunResult(run: LiveRun, status: RunStatus, output: unknown, endedAt: number): RunResult {
+/** What a result is made from. */
+export type EndedRun = Pick<LiveRun, 'id' | 'memory' | 'failure'> & {
+  readonly definition: Pick<LiveRun['definition'], 'name' | 'version'>
+  readonly spec: Pick<LiveRun['spec'], 'createdAt'>
+}
+
+export function buildRunResult(run: EndedRun, status: RunStatus, output: unknown, endedAt: number): RunResult {
   const { memory, definition } = run
   const common = {
     runId: run.id,
@@ -81,7 +87,7 @@ function costOf(counters: Counters): RunCost {
  * Score: 1, less half the share of attempts that failed, less the share of stages that were lost. A from 0.9, B from
  * 0.8, C from 0.7, D from 0.6.
  */
-function performanceOf(memory: RunMemory, durationMs: number, endedAt: number): RunPerformance {
+export function performanceOf(memory: RunMemory, durationMs: number, endedAt: number): RunPerformance {
   const stages: Record<string, StagePerformance> = {}
   let failures = 0
   let attempts = 0

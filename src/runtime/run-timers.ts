@@ -12,10 +12,13 @@ export class DurableTimers implements RunTimers {
   readonly #run: LiveRun
   readonly #rows: Map<string, TimerRow>
   readonly #wheelTimers = new Map<string, WheelTimer>()
+  /** What XState had scheduled when the snapshot was taken. */
+  #scheduled: readonly TimerRow[]
 
   constructor(run: LiveRun, rows: readonly TimerRow[]) {
     this.#run = run
     this.#rows = new Map(rows.map(row => [row.key, row]))
+    this.#scheduled = rows.filter(isScheduled)
   }
 
   set(key: string, dueAt: number, purpose: TimerPurpose): void {
@@ -55,6 +58,20 @@ export class DurableTimers implements RunTimers {
     for (const key of [...this.#rows.keys()]) this.clear(key)
   }
 
+  /** To be called when a snapshot is taken: what belongs to it. */
+  noteScheduled(): void {
+    if (this.#rows.size === 0 && this.#scheduled.length === 0) return
+    this.#scheduled = [...this.#rows.values()].filter(isScheduled)
+  }
+
+  /** Keeps the delayed events of the last snapshot in the store, since the run may be reopened from it. */
+  keepScheduled(): void {
+    for (const row of this.#scheduled) {
+      this.#rows.set(row.key, row)
+      this.#run.pending.setTimer(row)
+    }
+  }
+
   /** Disarms all, or all but those of the run as a whole; the rows in the store stay. */
   forget(except?: 'run'): void {
     for (const key of [...this.#wheelTimers.keys()]) {
@@ -90,6 +107,8 @@ export class DurableTimers implements RunTimers {
     this.#run.waits.endWait(purpose.stage, purpose.key)
   }
 }
+
+const isScheduled = (row: TimerRow): boolean => (JSON.parse(row.data) as TimerPurpose).kind === 'scheduled'
 
 /** These count everything, a pause too. */
 const isOfRun = (kind: TimerPurpose['kind']): boolean => kind === 'deadline' || kind === 'wallTime'

@@ -3,8 +3,16 @@
  * One id is one run: who starts it again gets the same, and who starts another under it is refused.
  */
 
-import { encodeError, HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
-import { isEnded, type NewRun, type RunRow, type RunStatus, type Store, type StoredRun } from '../store/store.ts'
+import { encodeError, HoldfastError, RunConflictError, RunNotFoundError, SnapshotError } from '../errors.ts'
+import {
+  isEnded,
+  type NewRun,
+  type RunRow,
+  type RunStatus,
+  type RunWrite,
+  type Store,
+  type StoredRun,
+} from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
@@ -13,6 +21,7 @@ import type { KeepAlive } from './keep-alive.ts'
 import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
+import { waitingForDefinition } from './operations/waiting-for-definition.ts'
 import type { Registry } from './registry.ts'
 import { isSameInput, keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
@@ -49,6 +58,8 @@ export class Runs {
   readonly #queue: ActorRun[] = []
   /** Who waits for the end of a run that is not in memory. */
   readonly #waiters = new Map<string, Waiter[]>()
+  /** The last change of each run that is being changed. */
+  readonly #changes = new Map<string, Promise<void>>()
   #closedBy: unknown
 
   constructor(options: RunsOptions) {
@@ -66,7 +77,7 @@ export class Runs {
   /** Starts the run, or finds the one of that id; the start is durable when this resolves. */
   async start(workflow: AnyWorkflow, input: unknown, start: ResolvedStart, parent?: NewRun['parent']): Promise<string> {
     this.ensureOpen()
-    const { services, registry, ids } = this.#options
+    const { services, registry } = this.#options
     const definition = definitionOf(workflow)
     if (registry.add(workflow) && parent === undefined) {
       services.log.warn(
@@ -75,8 +86,7 @@ export class Runs {
       )
     }
     const text = keptInput(definition, input)
-    const id =
-      start.id === undefined ? await this.#freshId(ids, definition.name) : checkName(start.id, 'the id of a run')
+    const id = start.id === undefined ? await this.freshId(definition.name) : checkName(start.id, 'the id of a run')
     const spec: NewRun = {
       workflow: definition.name,
       version: definition.version,
@@ -135,6 +145,68 @@ export class Runs {
     return this.#live.get(runId) ?? this.#takeUp(stored)
   }
 
+  /**
+   * Changes a run by one write while it is not in memory, and takes it up where it is unfinished then. Changes of one
+   * run follow one another; `plan` is given the run as it is stored and may refuse. `hold`: it is not taken up.
+   */
+  async change(
+    runId: string,
+    types: readonly string[],
+    hold: boolean,
+    plan: (stored: StoredRun) => Promise<RunWrite>,
+  ): Promise<void> {
+    this.ensureOpen()
+    const earlier = this.#changes.get(runId) ?? Promise.resolve()
+    const change = earlier.then(() => this.#change(runId, types, hold, plan))
+    const settled = change.catch(() => {})
+    this.#changes.set(runId, settled)
+    try {
+      await change
+    } finally {
+      if (this.#changes.get(runId) === settled) this.#changes.delete(runId)
+    }
+  }
+
+  async #change(
+    runId: string,
+    types: readonly string[],
+    hold: boolean,
+    plan: (stored: StoredRun) => Promise<RunWrite>,
+  ): Promise<void> {
+    const live = this.#live.get(runId)
+    if (live) {
+      if (!isEnded(live.status)) throw stillGoesOn(runId, live.status)
+      await live.nextResult()
+    }
+    const [stored] = await this.#options.store.load([runId], types)
+    if (!stored) throw new RunNotFoundError(runId)
+    await this.add(await plan(stored), hold)
+  }
+
+  /** Writes a run that is not in memory, and takes it up where it is unfinished, unless it is to be held. */
+  async add(write: RunWrite, hold = false): Promise<void> {
+    this.ensureOpen()
+    const { store, epoch, services } = this.#options
+    await store.commit(epoch, [write])
+    services.announce({ id: write.runId }, write.journal ?? [])
+    if (!hold && write.state && !isEnded(write.state.status)) await this.adopt(write.runId)
+  }
+
+  /** The definition that the run goes on with, and the children that it has started. */
+  async factsOf({ run, ledger }: StoredRun): Promise<{
+    definition: WorkflowDefinition
+    children: ReadonlyMap<string, RunRow>
+  }> {
+    const { registry, store } = this.#options
+    const children = new Map<string, RunRow>()
+    for (const row of ledger) {
+      if (row.kind !== 'child') continue
+      const child = await store.readRun((JSON.parse(row.data) as { id: string }).id)
+      if (child) children.set(child.id, child)
+    }
+    return { definition: registry.definitionFor(run), children }
+  }
+
   async recover(): Promise<RecoveryReport> {
     this.ensureOpen()
     const recovered: string[] = []
@@ -147,12 +219,22 @@ export class Runs {
           await this.#takeUp(stored)
           recovered.push(stored.run.id)
         } catch (error) {
+          await this.#leaveWaiting(stored.run, error)
           skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
         }
       }
     }
     await this.#options.services.pipeline.settled()
     return { recovered, skipped }
+  }
+
+  /** A run whose definition has changed waits for it, and says so to who lists the runs; a paused one stays paused. */
+  async #leaveWaiting(run: RunRow, error: unknown): Promise<void> {
+    if (!(error instanceof SnapshotError) || error.code !== 'workflow_changed' || run.status === 'paused') return
+    const { store, epoch, services } = this.#options
+    const [last] = await store.readJournal(run.id, { after: run.seq - 1, limit: 1 })
+    const write = waitingForDefinition(run, last, error, services.clock.now())
+    if (write) await store.commit(epoch, [write])
   }
 
   /** Cancels a child whose parent has ended, in memory or not; one that has ended itself is left alone. */
@@ -233,7 +315,8 @@ export class Runs {
   }
 
   /** An id that no run has: chance may draw one twice, and a seeded chance does in every new process. */
-  async #freshId(ids: Ids, workflow: string): Promise<string> {
+  async freshId(workflow: string): Promise<string> {
+    const { ids } = this.#options
     for (let draws = 0; draws < mostDraws; draws++) {
       const id = checkName(ids.run(workflow), 'the id of a run')
       if (this.#live.has(id) || this.#starting.has(id)) continue
@@ -260,7 +343,8 @@ export class Runs {
     const known = this.#live.get(stored.run.id)
     if (known) return known
     const run = this.#revive(stored)
-    if (row && isEnded(row.status) && run.options.onParentClose !== 'abandon')
+    const reopenedSince = (run.memory.amended.reopenedAt ?? 0) > (row?.endedAt ?? 0)
+    if (row && isEnded(row.status) && run.options.onParentClose !== 'abandon' && !reopenedSince)
       run.cancel(`its parent ${row.id} has ended`)
     return run
   }
@@ -270,7 +354,9 @@ export class Runs {
     const definition = registry.definitionFor(stored.run)
     const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
     this.#hold(run)
-    if (stored.run.status === 'pending') {
+    const hasNotBegun = stored.run.status === 'waiting' && stored.run.snapshot === null
+    if (stored.run.status === 'pending' || hasNotBegun) {
+      run.status = 'pending'
       run.timers.rearm()
       if (this.#hasPlace()) run.launch()
       else this.#enqueue(run)
@@ -301,6 +387,12 @@ export class Runs {
     return working
   }
 }
+
+const stillGoesOn = (runId: string, status: RunStatus): HoldfastError =>
+  new HoldfastError('run_open', `run ${runId} has not ended, it is ${status}, so this does not apply to it`, {
+    runId,
+    status,
+  })
 
 /** One id is one run. @throws RunConflictError when another is asked for under it */
 function refuseOther(id: string, known: NewRun, asked: NewRun, definition: WorkflowDefinition): void {

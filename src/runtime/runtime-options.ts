@@ -20,6 +20,7 @@ import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOpti
 import { providersFromEnvironment } from './environment-providers.ts'
 import type { KeptOptions } from './live.ts'
 import { createModelPrices, type ModelPrices } from './model-prices.ts'
+import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",
@@ -65,6 +66,16 @@ const runtimeSchema = z.strictObject({
   tasks: z.record(z.string(), z.string()).optional(),
   health: z.strictObject({ checks: z.array(object<HealthCheck>(['check'], 'a health check')).optional() }).optional(),
   remedies: z.record(z.string(), aFunction<Remedy>()).optional(),
+  retention: z
+    .strictObject({
+      completed: duration.optional(),
+      cancelled: duration.optional(),
+      failed: duration.optional(),
+      quarantined: duration.optional(),
+      budget_exceeded: duration.optional(),
+      commands: duration.optional(),
+    })
+    .optional(),
   budget: budgetSchema.optional(),
   concurrency: z.strictObject({ runs: z.int().min(1).optional(), stages: z.int().min(1).optional() }).optional(),
   logger: z
@@ -105,6 +116,7 @@ export interface ResolvedOptions {
   readonly profiles: KnownProfiles
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
+  readonly retention: RetentionPolicy
   readonly budget: Budget | undefined
   readonly runPlaces: number
   readonly stagePlaces: number
@@ -136,6 +148,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     profiles: known,
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
+    retention: retentionPolicy(options.retention),
     budget: options.budget,
     runPlaces: options.concurrency?.runs ?? 1000,
     stagePlaces: options.concurrency?.stages ?? 256,

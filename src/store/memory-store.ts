@@ -24,6 +24,8 @@ import {
   type LedgerRow,
   type NewRun,
   type Page,
+  type PositionedRow,
+  type PurgeFilter,
   type RunFilter,
   type RunRow,
   type RunState,
@@ -39,6 +41,9 @@ export function memoryStore(): Store {
   const runs = new Map<string, StoredRecord>()
   const commands = new Map<string, { readonly command: Command; reply?: CommandReply }>()
   const listeners = new Set<() => void>()
+  const written: PositionedRow[] = []
+  let positions = 0
+  let ordinals = 0
   let epoch = 0
   let owner: StoreOwner | undefined
 
@@ -56,7 +61,15 @@ export function memoryStore(): Store {
     async commit(claimed, writes) {
       fence(claimed)
       refuseContradictions(runs, writes)
-      for (const write of writes) apply(runs, write)
+      for (const write of writes) {
+        apply(runs, write, () => ++ordinals)
+        for (const row of write.journal ?? [])
+          written.push({
+            position: ++positions,
+            runId: write.runId,
+            row: runs.get(write.runId)?.journal.get(row.seq) as JournalRow,
+          })
+      }
     },
 
     readRun: async runId => runRow(runs.get(runId)),
@@ -73,6 +86,22 @@ export function memoryStore(): Store {
         .slice(0, limit)
     },
     readLedger: async runId => [...(runs.get(runId)?.ledger.values() ?? [])],
+
+    readEvents: async (after, limit) => written.filter(({ position }) => position > after).slice(0, limit),
+    async purge(claimed, filter) {
+      fence(claimed)
+      const purged = expired([...runs.values()], filter)
+      for (const id of purged) runs.delete(id)
+      const gone = new Set(purged)
+      written.splice(0, written.length, ...written.filter(({ runId }) => !gone.has(runId)))
+      return purged
+    },
+    async purgeCommands(claimed, before) {
+      fence(claimed)
+      const old = [...commands.values()].filter(({ command, reply }) => reply && command.at < before)
+      for (const { command } of old) commands.delete(command.id)
+      return old.length
+    },
 
     owner: async () => owner,
     async enqueueCommand(command) {
@@ -140,8 +169,10 @@ function refuseContradictions(runs: ReadonlyMap<string, StoredRecord>, writes: r
   }
 }
 
-function apply(runs: Map<string, StoredRecord>, write: RunWrite): void {
-  const record = write.create ? createRecord(runs, write.runId, write.create) : (runs.get(write.runId) as StoredRecord)
+function apply(runs: Map<string, StoredRecord>, write: RunWrite, nextOrdinal: () => number): void {
+  const record = write.create
+    ? createRecord(runs, write.runId, write.create, nextOrdinal())
+    : (runs.get(write.runId) as StoredRecord)
   if (write.state) record.state = frozen(write.state)
   for (const row of write.journal ?? []) record.journal.set(row.seq, frozen(row))
   for (const row of write.ledger ?? []) record.ledger.set(JSON.stringify([row.stage, row.key]), frozen(row))
@@ -154,7 +185,7 @@ function apply(runs: Map<string, StoredRecord>, write: RunWrite): void {
   }
 }
 
-function createRecord(runs: Map<string, StoredRecord>, runId: string, run: NewRun): StoredRecord {
+function createRecord(runs: Map<string, StoredRecord>, runId: string, run: NewRun, ordinal: number): StoredRecord {
   const created = frozen({
     ...run,
     tags: Object.freeze([...run.tags]),
@@ -162,7 +193,7 @@ function createRecord(runs: Map<string, StoredRecord>, runId: string, run: NewRu
   })
   const record: StoredRecord = {
     id: runId,
-    ordinal: runs.size + 1,
+    ordinal,
     created,
     search: searchText(runId, run),
     state: initialState(run),
@@ -199,6 +230,21 @@ function storedRun(record: StoredRecord | undefined, journalTypes: ReadonlySet<s
       signals: [...record.signals.values()].filter(row => !row.consumed).sort((a, b) => a.ordinal - b.ordinal),
     },
   ]
+}
+
+function expired(records: readonly StoredRecord[], { status, endedBefore, limit }: PurgeFilter): string[] {
+  const byId = new Map(records.map(record => [record.id, record]))
+  const children = (id: string): StoredRecord[] => records.filter(({ created }) => created.parent?.runId === id)
+  const family = (record: StoredRecord): StoredRecord[] => [record, ...children(record.id).flatMap(family)]
+  return records
+    .filter(({ state, created }) => {
+      const isOld = status.includes(state.status) && state.endedAt !== null && state.endedAt < endedBefore
+      return isOld && (created.parent === undefined || !byId.has(created.parent.runId))
+    })
+    .map(family)
+    .filter(members => members.every(({ state }) => isEnded(state.status)))
+    .slice(0, limit)
+    .flatMap(members => members.map(({ id }) => id))
 }
 
 const newestFirst = (a: StoredRecord, b: StoredRecord): number =>

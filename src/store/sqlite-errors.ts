@@ -57,6 +57,11 @@ export const notAFile = (path: string): StoreError =>
     { location: path },
   )
 
+export const noStore = (path: string): StoreError =>
+  new StoreError('store_missing', `There is no store at ${path}. Name the directory that it is in, or its file.`, {
+    location: path,
+  })
+
 export const newerStore = (path: string, version: number, known: number): StoreError =>
   new StoreError(
     'store_newer',
@@ -89,12 +94,16 @@ function kindOf(failure: unknown, path: string): StoreFailureCode {
   if (typeof systemCode === 'string' && fullSystemCodes.has(systemCode)) return 'store_full'
   if (typeof systemCode === 'string' && readonlySystemCodes.has(systemCode)) return 'store_readonly'
   const code = primaryCode(failure)
-  if (code === sqlite.corrupt || code === sqlite.notadb) return 'store_corrupt'
+  if (code === sqlite.corrupt || code === sqlite.notadb || saysDamaged(failure)) return 'store_corrupt'
   if (code === sqlite.full) return 'store_full'
   if (code === sqlite.readonly || code === sqlite.cantopen) return isDiskFull(path) ? 'store_full' : 'store_readonly'
   if (code === sqlite.ioerr) return isDiskFull(path) ? 'store_full' : 'store_failed'
   return 'store_failed'
 }
+
+/** Rows that are read one after the other come without a code. */
+const saysDamaged = (failure: unknown): boolean =>
+  failure instanceof Error && failure.message.includes('database disk image is malformed')
 
 function primaryCode(failure: unknown): number | undefined {
   const code = (failure as { errcode?: unknown } | null)?.errcode

@@ -3,8 +3,6 @@
  * command is left, for the first time. Closing gives up the connection and the claim; the file may be claimed again.
  * What is opened and locked is the real file behind the path, so that two paths to one file are one store.
  */
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
 import { leaseLost, ownedElsewhere } from './refusals.ts'
 import {
   closeWriter,
@@ -14,13 +12,16 @@ import {
   openForReading,
   openForWriting,
 } from './sqlite-connection.ts'
+import { copyDatabase } from './sqlite-copy.ts'
 import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'
-import { storeFailure } from './sqlite-errors.ts'
+import { noStore, storeFailure } from './sqlite-errors.ts'
+import { findingsIn } from './sqlite-findings.ts'
 import { isOwned, type OwnershipLock, takeOwnership } from './sqlite-ownership.ts'
+import { realPathOf } from './sqlite-path.ts'
 import { type SqliteReads, sqliteReads } from './sqlite-reads.ts'
 import { schemaVersion } from './sqlite-schema.ts'
 import { type SqliteWrites, sqliteWrites } from './sqlite-writes.ts'
-import type { Store, StoreDescription, StoreOwner } from './store.ts'
+import type { Store, StoreDescription, StoreFinding, StoreOwner } from './store.ts'
 
 interface Connection {
   readonly database: SqliteDatabase
@@ -134,6 +135,19 @@ export class StoreFile {
     }
   }
 
+  /** Writes what is durable at this moment to a file that does not exist yet. */
+  copyTo(driver: SqliteDriver, target: string): void {
+    const connection = this.#connection(driver)
+    if (!connection) throw noStore(this.#path)
+    copyDatabase(connection.database, target)
+  }
+
+  verify(driver: SqliteDriver): readonly StoreFinding[] {
+    const connection = this.#connection(driver)
+    if (!connection) throw noStore(this.#path)
+    return findingsIn(connection.database)
+  }
+
   /** Another text whenever somebody else has committed, or the connection is a new one. */
   version(): string {
     const connection = this.#driver && this.#connection(this.#driver)
@@ -168,17 +182,4 @@ export class StoreFile {
     this.#idle = undefined
     idle?.database.close()
   }
-}
-
-/** The path without symbolic links, also where the file, its directory or what a link leads to is still to be made. */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || dirname(path) === path) throw error
-  }
-  const directory = realPathOf(dirname(path))
-  const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()
-  return isLink ? realPathOf(resolve(directory, readlinkSync(path))) : join(directory, basename(path))
 }

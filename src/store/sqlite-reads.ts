@@ -12,6 +12,7 @@ import {
   type JournalRow,
   type LedgerRow,
   type Page,
+  type PositionedRow,
   type RunFilter,
   type RunRow,
   type SignalRow,
@@ -27,6 +28,7 @@ export interface SqliteReads {
   list(filter: RunFilter): Page<RunRow>
   journal(runId: string, after: number, limit: number): readonly JournalRow[]
   ledger(runId: string): readonly LedgerRow[]
+  events(after: number, limit: number): readonly PositionedRow[]
   lastOwner(): StoreOwner | undefined
   pendingCommands(): readonly Command[]
   reply(commandId: string): CommandReply | undefined
@@ -46,6 +48,11 @@ export function sqliteReads(database: SqliteDatabase): SqliteReads {
     list: filter => listRuns(database, filter),
     journal: (runId, after, limit) => statements.journal.all(runId, after, limit).map(journalOf),
     ledger: runId => (statements.ledger.all(runId) as LedgerRow[]).map(row => ({ ...row })),
+    events: (after, limit) =>
+      statements.events.all(after, limit).map(columns => {
+        const { position, runId, ...row } = columns as { position: number; runId: string }
+        return { position, runId, row: journalOf(row) }
+      }),
     lastOwner: () => {
       const owner = statements.owner.get() as { [K in keyof StoreOwner]: StoreOwner[K] | null }
       return owner.pid === null ? undefined : ({ ...owner } as StoreOwner)
@@ -76,6 +83,10 @@ function prepareReads(database: SqliteDatabase) {
     ),
     journal: database.prepare(
       `SELECT ${journalColumns} FROM journal WHERE run = ${rowOf} AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+    events: database.prepare(
+      `SELECT j.id AS position, r.run_id AS runId, ${journalColumns} FROM journal j JOIN runs r ON r.id = j.run
+        WHERE j.id > ? ORDER BY j.id LIMIT ?`,
     ),
     ledger: database.prepare(`SELECT stage, key, kind, state, data FROM ledger WHERE run = ${rowOf} ORDER BY id`),
     ledgerOfRow: database.prepare('SELECT stage, key, kind, state, data FROM ledger WHERE run = ? ORDER BY id'),

@@ -31,6 +31,16 @@ export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver
       file.read([], reads => reads.journal(runId, after, limit)),
     readLedger: runId => file.read([], reads => reads.ledger(runId)),
 
+    readEvents: (after, limit) => file.read([], reads => reads.events(after, limit)),
+    async purge(epoch, filter) {
+      return file.attempt('a purge', () => file.held(epoch).purge(epoch, filter))
+    },
+    async purgeCommands(epoch, before) {
+      return file.attempt('a purge of commands', () => file.held(epoch).purgeCommands(epoch, before))
+    },
+    backup: target => file.use('a backup', driver => file.copyTo(driver, resolve(target))),
+    verify: () => file.use('a check', driver => file.verify(driver)),
+
     owner: () => file.use('a look at its owner', driver => file.owner(driver)),
     enqueueCommand: command =>
       file.use('the hand-over of a command', driver => {

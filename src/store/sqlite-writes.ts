@@ -15,14 +15,27 @@ import {
 import { searchText } from './run-listing.ts'
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts'
 import { isConstraint } from './sqlite-errors.ts'
+import { purgeRuns } from './sqlite-purge.ts'
 import { rollBack } from './sqlite-schema.ts'
-import type { Command, CommandReply, JournalRow, NewRun, RunState, RunStatus, RunWrite, StoreOwner } from './store.ts'
+import type {
+  Command,
+  CommandReply,
+  JournalRow,
+  NewRun,
+  PurgeFilter,
+  RunState,
+  RunStatus,
+  RunWrite,
+  StoreOwner,
+} from './store.ts'
 
 export interface SqliteWrites {
   /** Raises the epoch and writes down who holds it. */
   takeEpoch(claimant: { readonly pid: number; readonly host: string; readonly at: number }): StoreOwner
   commit(epoch: number, writes: readonly RunWrite[]): void
   reply(epoch: number, commandId: string, reply: CommandReply): void
+  purge(epoch: number, filter: PurgeFilter): readonly string[]
+  purgeCommands(epoch: number, before: number): number
 }
 
 /** What the writer remembers of a run, so that it need not look it up again. */
@@ -118,6 +131,18 @@ export function sqliteWrites(database: SqliteDatabase, path: string): SqliteWrit
       inTransaction(() => {
         fence(epoch)
         for (const runWrite of writes) write(runWrite)
+      }),
+    purge: (epoch, filter) =>
+      inTransaction(() => {
+        fence(epoch)
+        const purged = purgeRuns(database, filter)
+        for (const runId of purged) known.delete(runId)
+        return purged
+      }),
+    purgeCommands: (epoch, before) =>
+      inTransaction(() => {
+        fence(epoch)
+        return Number(database.prepare('DELETE FROM commands WHERE replied = 1 AND at < ?').run(before).changes)
       }),
     reply: (epoch, commandId, reply) =>
       inTransaction(() => {

@@ -201,6 +201,30 @@ export interface StoreDescription {
   readonly settings: Readonly<Record<string, string | number>>
 }
 
+/** Which ended runs are deleted. */
+export interface PurgeFilter {
+  /** Ends only. */
+  readonly status: readonly RunStatus[]
+  /** Ended before, ms. */
+  readonly endedBefore: number
+  /** At most so many, their descendants not counted. */
+  readonly limit: number
+}
+
+/** A journal row among those of all runs; `position` rises with each row that was written. */
+export interface PositionedRow {
+  readonly position: number
+  readonly runId: string
+  readonly row: JournalRow
+}
+
+/** Something that is wrong with what a store holds. */
+export interface StoreFinding {
+  readonly kind: 'integrity' | 'orphan' | 'journal' | 'ledger' | 'snapshot'
+  readonly runId?: string | undefined
+  readonly message: string
+}
+
 export interface Store {
   /**
    * Opens the store for writing and takes ownership, with a higher epoch than any before.
@@ -225,6 +249,21 @@ export interface Store {
   /** Rows with `seq` above `after`, in order. `limit` default 1000. */
   readJournal(runId: string, options?: { after?: number; limit?: number }): Promise<readonly JournalRow[]>
   readLedger(runId: string): Promise<readonly LedgerRow[]>
+
+  /** Journal rows of all runs with a position above `after`, in the order in which they were written. */
+  readEvents(after: number, limit: number): Promise<readonly PositionedRow[]>
+  /**
+   * Deletes ended runs whole, oldest first, each with its descendants. A child stays as long as its parent is there, and
+   * a run as long as one of its descendants is unfinished. Gives the ids of what was deleted.
+   */
+  purge(epoch: number, filter: PurgeFilter): Promise<readonly string[]>
+  /** Deletes commands that have a reply and were left before `before`; gives how many. */
+  purgeCommands(epoch: number, before: number): Promise<number>
+
+  /** Writes a copy of one moment to a file that does not exist. Works beside a live owner. Absent: it cannot. */
+  readonly backup?: ((file: string) => Promise<void>) | undefined
+  /** Looks for what must not be. Reads only. Absent: it cannot. */
+  readonly verify?: (() => Promise<readonly StoreFinding[]>) | undefined
 
   /** The live owner, if there is one. */
   owner(): Promise<StoreOwner | undefined>

@@ -11,6 +11,10 @@ export const journalEventTypes = {
   'run.paused': 'An operator held the run. data: reason',
   'run.resumed': 'An operator let the run go on.',
   'run.cancelling': 'An operator or the parent cancelled the run. data: reason',
+  'run.reopened':
+    'An ended run goes on. data: how, again[] and anew[] (stages and maps to run again), reason?, by?, fresh?, tier?, budget?',
+  'run.forked': 'The run began as a fork. data: runId, from, copied[], rerun[]',
+  'run.imported': 'The run was read from a bundle; it is never resumed. data: status, exportedAt',
   'run.deadline_passed': 'The time of the run was up.',
   'run.completed': 'The run gave its output.',
   'run.cancelled': 'The run was cancelled and its compensations have run. data: reason',
@@ -25,6 +29,9 @@ export const journalEventTypes = {
   'stage.skipped': '`when` said that the stage is not needed.',
   'stage.failed': 'A stage failed for good. data: error',
   'stage.stopped': 'A stage was stopped before its end, since its run or map ended.',
+  'stage.replayed':
+    'A stage had a result from before the run was reopened or forked, and was not run. data: source?, input?',
+  'stage.overridden': 'An operator decided about a stage. data: how (skip, redo, complete), reason, by?',
   'stage.warned': 'A stage runs longer than `warnAfter`. data: afterMs',
   'stage.progressed': 'A stage said how far it is. data: fraction, note?',
   'attempt.failed': 'An attempt failed. data: error, kind, transient',
@@ -50,6 +57,7 @@ export const journalEventTypes = {
   'call.failed': 'A model call failed. data: key, kind, error',
   'call.unknown': 'A model call was under way when its process died. data: key, policy',
   'call.replayed': 'A recorded answer was given instead of a call. data: key',
+  'ledger.superseded': 'Recorded effects of a stage will be asked anew; they stay booked. data: keys[]',
   'sleep.begun': 'A stage sleeps. data: key, until',
   'sleep.ended': 'The sleep is over. data: key',
   'wait.begun': 'A stage waits for a signal. data: key, name, until?',
@@ -59,6 +67,8 @@ export const journalEventTypes = {
   'child.ended': 'The end of a child run was recorded. data: key, childId, status',
   'compensation.succeeded': 'The compensation of a stage ran.',
   'compensation.failed': 'The compensation of a stage failed. data: error',
+  'quarantine.released': 'An operator let a quarantined run go on. data: reason?, by?',
+  'quarantine.discarded': 'An operator gave a quarantined run up for good. data: reason?, by?',
   degraded: 'Something works less well. data: reason, component?',
 } as const
 

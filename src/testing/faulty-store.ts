@@ -1,5 +1,5 @@
 /**
- * A store whose process dies at a chosen write. It counts the writes (claim, commit, enqueueCommand, replyToCommand),
+ * A store whose process dies at a chosen write. It counts the writes (claim, commit, purge, enqueueCommand, replyToCommand …),
  * and at the one of number `crashAt` it dies as a process does: the store below is closed, which gives up the claim,
  * and this operation and every later one rejects. What the store below holds then is what the next process finds.
  * Counting the operations of a scenario, and crashing at each in each mode, tries every moment there is to die in.
@@ -10,7 +10,7 @@ import { parseOptions } from '../options.ts'
 import type { RunWrite, Store } from '../store/store.ts'
 
 /** The operations that change a store, which are the ones that are counted. */
-export type WriteOperation = 'claim' | 'commit' | 'enqueueCommand' | 'replyToCommand'
+export type WriteOperation = 'claim' | 'commit' | 'enqueueCommand' | 'replyToCommand' | 'purge' | 'purgeCommands'
 
 export interface FaultyStoreOptions {
   /** The write to die at, from 1. Without it none: the store only counts. */
@@ -76,6 +76,12 @@ export function faultyStore(store: Store, options: FaultyStoreOptions = {}): Fau
     replyToCommand: (epoch, commandId, reply) =>
       write('replyToCommand', () => store.replyToCommand(epoch, commandId, reply)),
 
+    purge: (epoch, filter) => write('purge', () => store.purge(epoch, filter)),
+    purgeCommands: (epoch, before) => write('purgeCommands', () => store.purgeCommands(epoch, before)),
+    ...(store.backup ? { backup: file => alive(async () => store.backup?.(file)) } : {}),
+    ...(store.verify ? { verify: () => alive(async () => (await store.verify?.()) ?? []) } : {}),
+
+    readEvents: (after, limit) => alive(() => store.readEvents(after, limit)),
     readRun: runId => alive(() => store.readRun(runId)),
     unfinished: () => alive(() => store.unfinished()),
     load: (runIds, journalTypes) => alive(() => store.load(runIds, journalTypes)),

@@ -7,6 +7,7 @@
 import type { StoreCase } from './conformance/store-case.ts'
 import { commandCases } from './conformance/store-commands.ts'
 import { listingCases } from './conformance/store-listing.ts'
+import { operationCases } from './conformance/store-operations.ts'
 import { ownershipCases } from './conformance/store-ownership.ts'
 import { readingCases } from './conformance/store-reading.ts'
 import { writingCases } from './conformance/store-writing.ts'
@@ -20,4 +21,5 @@ export const storeConformance: readonly StoreCase[] = [
   ...readingCases,
   ...listingCases,
   ...commandCases,
+  ...operationCases,
 ]

@@ -79,3 +79,49 @@ export default defineWorkflow({ name: 'unruly', version: '1', profile: 'critical
   },
 )
 `
+
+/** Fails, quarantines or spends as long as the file `broken` is there; keeps its process alive where told to. */
+export const mendable = `
+import { appendFileSync, existsSync } from 'node:fs'
+import { defineProfile, defineWorkflow } from 'holdfast'
+import { z } from 'zod'
+
+const profile = defineProfile({
+  extends: 'critical',
+  restart: { onExhausted: existsSync('quarantining') ? 'quarantine' : 'fail' },
+})
+
+export default defineWorkflow({
+  name: 'mendable',
+  version: '1',
+  profile,
+  input: z.object({ n: z.number().default(1) }),
+  signals: { go: z.object({}) },
+})
+  .stage('first', ({ input }) => {
+    appendFileSync('ran', 'first ')
+    return input.n
+  })
+  .stage('second', { restart: 'temporary' }, ({ results, input }) => {
+    appendFileSync('ran', 'second ')
+    if (existsSync('broken')) throw new Error('second is broken')
+    return results.first * 10 + input.n
+  })
+  .stage('third', ({ results }) => {
+    appendFileSync('ran', 'third ')
+    return results.second ?? null
+  })
+`
+
+/** Keeps its process, and with it the store, until it is signalled. */
+export const owning = `
+import { defineWorkflow } from 'holdfast'
+import mendable from './mendable.ts'
+import { z } from 'zod'
+
+export { mendable }
+export default defineWorkflow({ name: 'owning', version: '1', signals: { go: z.object({}) } }).stage('hold', ({ waitFor }) => {
+  console.log('holding')
+  return waitFor('go')
+})
+`

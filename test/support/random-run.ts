@@ -4,6 +4,7 @@
  */
 import type { RunResult, Runtime } from '../../src/runtime/api.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
+import type { OperatedRuntime } from '../../src/runtime/operations/operations-api.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import { isEnded, type JournalRow, type Store } from '../../src/store/store.ts'
 import { type FaultyStoreOptions, faultyStore } from '../../src/testing/faulty-store.ts'
@@ -22,7 +23,7 @@ export interface RunWorldOptions {
 export type Crash = Pick<FaultyStoreOptions, 'crashAt' | 'mode'>
 
 export interface Life {
-  readonly runtime: Runtime
+  readonly runtime: OperatedRuntime
   /** How many writes it asked of the store. */
   readonly operations: () => number
 }
@@ -109,7 +110,7 @@ export class RunWorld {
   }
 
   /** What the promise gives, or undefined when it rejects. One that nothing comes of for hours is a defect. */
-  async pass<T>(promise: Promise<T>, runtime?: Runtime): Promise<T | undefined> {
+  async pass<T>(promise: Promise<T>, runtime?: Pick<Runtime, 'get'>): Promise<T | undefined> {
     let settled: { value?: T } | undefined
     promise.then(
       value => {
@@ -129,7 +130,7 @@ export class RunWorld {
   }
 
   /** Sends what is due and the journal has not: a sender that heard no answer looks before it sends again. */
-  async sendSignals(runtime: Runtime): Promise<void> {
+  async sendSignals(runtime: Pick<Runtime, 'get'>): Promise<void> {
     const minute = (this.clock.now() - this.#beganAt) / 60_000
     const due = this.#signals.filter(signal => signal.minute <= minute)
     if (due.length === 0) return

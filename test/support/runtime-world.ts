@@ -1,7 +1,8 @@
 /** A runtime in a test's hand: virtual time, seeded chance, a store that outlives it, and no logger. */
 
-import type { Runtime, RuntimeOptions } from '../../src/runtime/api.ts'
+import type { RuntimeOptions } from '../../src/runtime/api.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
+import type { OperatedRuntime } from '../../src/runtime/operations/operations-api.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -11,7 +12,7 @@ export interface World {
   readonly clock: ReturnType<typeof virtualClock>
   readonly store: Store
   /** Opens a runtime on the store; what an earlier one left unfinished is taken up. */
-  open(options?: RuntimeOptions): Promise<Runtime>
+  open(options?: RuntimeOptions): Promise<OperatedRuntime>
 }
 
 export function createWorld(seed = 1): World {

@@ -1,7 +1,7 @@
 /** `holdfast cancel|pause|signal`: a command about one run, for whoever has it. */
 import type { Command } from 'commander'
-import type { CommandArguments, CommandName } from '../../index.ts'
-import { type CommandOutcome, commandRun } from '../command-run.ts'
+import type { CommandArguments } from '../../index.ts'
+import { type CommandOutcome, commandRun, type OpenRunCommand } from '../command-run.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { parseJson } from '../parse-flags.ts'
 import type { Session } from '../session.ts'
@@ -40,14 +40,14 @@ export function addAboutRun(program: Command, does: Does): void {
     )
 }
 
-async function command(session: Session, id: string, name: CommandName, args: CommandArguments): Promise<ExitCode> {
+async function command(session: Session, id: string, name: OpenRunCommand, args: CommandArguments): Promise<ExitCode> {
   const outcome = await commandRun(session, id, name, args)
   if (session.json) session.terminal.put(JSON.stringify({ id, status: outcome.status }, null, 2))
   else sayOutcome(session, name, outcome)
   return exitCodes.done
 }
 
-function sayOutcome(session: Session, name: CommandName, { id, status, takenBy }: CommandOutcome): void {
+function sayOutcome(session: Session, name: OpenRunCommand, { id, status, takenBy }: CommandOutcome): void {
   const what = name === 'signal' ? `the signal is with run ${id}, which is ${status}` : `run ${id} is ${status}`
   session.terminal.put(takenBy === undefined ? what : `${what} (process ${takenBy} has it)`)
   if (takenBy === undefined && name !== 'cancel')

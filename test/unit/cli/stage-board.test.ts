@@ -57,6 +57,23 @@ describe('the board of stages', () => {
     expect([...board.items.keys()]).toEqual(['tests[c]'])
   })
 
+  it('takes the stages of a run that was reopened up where they were', () => {
+    const board = boardOf(
+      event(0, 'stage.started', 'tests'),
+      event(0, 'map.opened', 'tests', { keys: ['a', 'b', 'c'], items: [1, 2, 3] }),
+      event(1, 'stage.started', 'tests[a]'),
+      event(2, 'stage.succeeded', 'tests[a]'),
+      event(3, 'stage.started', 'tests[b]'),
+      event(4, 'stage.failed', 'tests[b]'),
+      event(5, 'stage.failed', 'tests'),
+      event(6, 'ledger.superseded', 'tests[b]', { keys: [] }),
+      event(7, 'stage.started', 'tests'),
+      event(7, 'stage.replayed', 'tests[a]'),
+      event(7, 'stage.started', 'tests[b]'),
+    )
+    expect(stageTree(board, 1007, wide, plain)).toEqual(['● tests 1/3 items 1s', '●   b 1s'])
+  })
+
   it('says what waits and what will be tried again', () => {
     const board = boardOf(
       event(0, 'stage.started', 'gate'),
