@@ -6,10 +6,10 @@ import { type Circuit, createCircuit } from '../../../src/resilience/circuit.ts'
 test('a circuit takes less than 5 kB, its window and its 100 transitions included', () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
-  const count = 500
+  const count = 100
   const aged = (name: string): Circuit => {
     const circuit = createCircuit(name, { window: { calls: 1000 } })
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 51; i++) {
       circuit.isolate()
       circuit.reset()
     }
