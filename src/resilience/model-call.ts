@@ -16,6 +16,7 @@ import { kindByFinish } from './failure-codes.ts'
 import type { FailureKind } from './kinds.ts'
 import type { ResolvedProfile } from './profiles.ts'
 import { type AttemptEvent, type RetryOutcome, retry } from './retry.ts'
+import type { RetryBudget } from './retry-budget.ts'
 
 export interface ModelCallOptions {
   /** In the order of preference. */
@@ -25,6 +26,8 @@ export interface ModelCallOptions {
   readonly clock: Clock
   readonly random: Random
   readonly signal?: AbortSignal | undefined
+  /** Shared with other calls, over all providers: their retries are a share of their calls. @default none */
+  readonly retryBudget?: RetryBudget | undefined
   /** When it must be over though the profile would allow more, on the clock. */
   readonly deadlineAt?: number | undefined
   readonly idempotencyKey: string
@@ -127,7 +130,7 @@ class ModelCall {
   }
 
   async #tryCandidate(candidate: Candidate, target: Target): Promise<RetryOutcome<ModelAnswer>> {
-    const { clock, random, profile, circuits, signal } = this.#options
+    const { clock, random, profile, circuits, signal, retryBudget } = this.#options
     const { provider } = candidate
     const request: ModelRequest = { ...this.#request, model: candidate.model, tier: candidate.tier }
     const ended = await retry(attempt => this.#ask(provider, request, attempt), {
@@ -140,6 +143,7 @@ class ModelCall {
       signal,
       circuit: circuits.of(provider.id, profile.circuit),
       speaksAgainst: speaksAgainstProvider,
+      budget: retryBudget,
       attemptsBefore: this.#attempts,
       provider: provider.id,
       onEvent: event => this.#report({ ...event, ...target }),

@@ -45,7 +45,7 @@ export function linkBody(response: Response, signal: AbortSignal | undefined, co
   if (signal === undefined || body === null) return response
   const cancel = (): void => controller.abort(signal.reason)
   const unlink = (): void => signal.removeEventListener('abort', cancel)
-  signal.addEventListener('abort', cancel)
+  signal.addEventListener('abort', cancel, { once: true })
   const linked = new Response(watched(body, unlink), response)
   for (const name of ['url', 'redirected', 'type'] as const) {
     Object.defineProperty(linked, name, { value: response[name] })

@@ -5,6 +5,8 @@ import { type CircuitEvent, circuitContext, circuitMachine } from '../../../mach
 import { type Circuit, type CircuitPermit, createCircuit } from '../../../src/resilience/circuit.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 
+const numRuns = 2 * Number(process.env.HOLDFAST_PROPERTY_RUNS ?? 100)
+
 type Step =
   | { readonly do: 'begin' }
   | { readonly do: 'success' | 'failure' | 'release'; readonly which: number }
@@ -119,7 +121,7 @@ describe('a circuit on a random walk with crashes', () => {
           expect(walk.probes.size).toBeLessThanOrEqual(options.maxProbes)
         }
       }),
-      { numRuns: 300 },
+      { numRuns },
     )
   })
 
@@ -137,7 +139,7 @@ describe('a circuit on a random walk with crashes', () => {
         }
         expect(walk.circuit.state).toBe('closed')
       }),
-      { numRuns: 300 },
+      { numRuns },
     )
   })
 
@@ -152,7 +154,7 @@ describe('a circuit on a random walk with crashes', () => {
           if (circuit.state !== 'isolated') expect(circuit.remainingMs()).toBeLessThanOrEqual(bound)
         }
       }),
-      { numRuns: 300 },
+      { numRuns },
     )
   })
 
@@ -167,7 +169,7 @@ describe('a circuit on a random walk with crashes', () => {
           expect(sum).toBe(walk.now - startAt)
         }
       }),
-      { numRuns: 200 },
+      { numRuns },
     )
   })
 
@@ -196,7 +198,7 @@ describe('a circuit on a random walk with crashes', () => {
         }
         expect(walk.circuit.state).toBe(from)
       }),
-      { numRuns: 200 },
+      { numRuns },
     )
   })
 })

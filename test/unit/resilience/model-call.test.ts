@@ -6,6 +6,7 @@ import type { ModelRequest, Provider } from '../../../src/providers/provider.ts'
 import { createCircuits } from '../../../src/resilience/circuits.ts'
 import { callModel, type ModelCallEvent, type ModelCallOptions } from '../../../src/resilience/model-call.ts'
 import { builtInProfiles, defineProfile } from '../../../src/resilience/profiles.ts'
+import { createRetryBudget } from '../../../src/resilience/retry-budget.ts'
 import { type ScriptEntry, scriptedProvider } from '../../../src/testing/scripted-provider.ts'
 import { type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { seededRandom } from '../../../src/time/random.ts'
@@ -353,5 +354,22 @@ describe('the caller’s signal', () => {
       most = Math.max(most, getEventListeners(signal, 'abort').length)
     }
     expect([provider.calls.length, most]).toEqual([10_000, 0])
+  })
+})
+
+describe('the retry budget', () => {
+  test('is shared over providers: an outage of all of them is not multiplied by the retries', async () => {
+    const clock = virtualClock()
+    const retryBudget = createRetryBudget({ perCall: 0, perSecond: 0.000_001, capacity: 3, clock })
+    const down = () => Array.from({ length: 40 }, () => overloaded)
+    const { settle } = setUp([scripted('a', down()), scripted('b', down())], clock)
+    const attempts: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const { error } = await settle({ retryBudget, profile: builtInProfiles.tolerant })
+      attempts.push((error as ProviderError).details.attempts as number)
+    }
+    // Three retries in all; after them one attempt at each.
+    expect(attempts).toEqual([5, 2, 2, 2])
+    expect(retryBudget.granted).toBe(3)
   })
 })
