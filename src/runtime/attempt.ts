@@ -147,6 +147,18 @@ export class FunctionAttempt implements Attempt {
     this.#interrupts.clear()
   }
 
+  /**
+   * The run leaves memory while all that the function does is wait. What it awaits never settles, so nothing of it goes
+   * on, not even a `catch`; whoever listens to its signal hears that it is over.
+   */
+  suspend(reason: unknown): void {
+    this.over = true
+    this.#reason = reason
+    this.#awaited.clear()
+    this.#interrupts.clear()
+    this.#controller?.abort(reason)
+  }
+
   /** The function has ended by itself: nothing is aborted, and what it left behind is refused from now on. */
   finish(): void {
     this.over = true

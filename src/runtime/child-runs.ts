@@ -11,6 +11,7 @@ import type { ChildResult, ChildRun, StartChildOptions } from '../workflow/stage
 import type { WorkflowName } from '../workflow/workflow-name.ts'
 import type { Attempt, ChildHandle } from './live.ts'
 import { handled } from './stage-promises.ts'
+import { wakeKey } from './wake.ts'
 
 const optionsSchema = z.strictObject({
   id: z.string().min(1).optional(),
@@ -98,6 +99,7 @@ async function childResult(attempt: Attempt, key: string, id: string, child: Chi
           state: 'succeeded',
           data: JSON.stringify({ id, onParentClose, result }),
         })
+        run.pending.clearTimer(wakeKey(id))
         run.journal('child.ended', { key, childId: id, status: result.status }, stage.where(attempt))
         attempt.answer(answerKey, { value: result })
       })

@@ -31,10 +31,12 @@ import { createRunHandle } from './run-handle.ts'
 import { Runs } from './runs.ts'
 import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
 import { createStageRules } from './stage-rules.ts'
+import { treeOfSnapshot } from './stored-tree.ts'
 import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 import { runNode, supervisorNode } from './tree.ts'
 import { waitsOf } from './waiting.ts'
+import { dependentChildren, wakeRelatives } from './wake.ts'
 
 /**
  * A runtime that owns its store. Unfinished runs of the workflows it was given are taken up before it resolves, unless
@@ -99,6 +101,7 @@ class HoldfastRuntime implements Runtime {
     const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
     const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
     this.#services = {
+      epoch,
       clock,
       random,
       ready,
@@ -128,6 +131,8 @@ class HoldfastRuntime implements Runtime {
       waitsOf,
       announce: (run, rows) => {
         this.#feed.announce(run.id, rows)
+        const live = this.#runs.find(run.id)
+        if (live) this.#runs.written(live)
         this.#runs.admit()
       },
       ended: run => {
@@ -157,7 +162,6 @@ class HoldfastRuntime implements Runtime {
     this.#registry = createRegistry(options.workflows, profiles)
     this.#runs = new Runs({
       store,
-      epoch,
       registry: this.#registry,
       services: this.#services,
       ids: options.ids,
@@ -219,7 +223,8 @@ class HoldfastRuntime implements Runtime {
   }
 
   async tree() {
-    return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
+    const sleeping = await this.#runs.sleeping()
+    return supervisorNode(this.#supervisor, [...[...this.#runs.all()].map(runNode), ...sleeping.map(treeOfSnapshot)])
   }
 
   events() {
@@ -307,12 +312,9 @@ class HoldfastRuntime implements Runtime {
   }
 
   #closeChildren(run: LiveRun): void {
-    for (const row of run.memory.ledger.values()) {
-      if (row.kind !== 'child') continue
-      const { id, onParentClose } = JSON.parse(row.data) as { id: string; onParentClose?: string }
-      if (onParentClose === 'abandon') continue
-      run.afterCommit(() => void this.#runs.cancelChild(id, run.id))
-    }
+    const children = dependentChildren(run)
+    wakeRelatives(run, children)
+    for (const id of children) run.afterCommit(() => void this.#runs.cancelChild(id, run.id))
   }
 
   /** A service failed: its actor ends, the failure escalates to the root, and the runtime lets go of everything. */

@@ -129,6 +129,7 @@ export class ActorRun implements SupervisedRun, Committable {
   /** Writes the run for the first time. The flow starts at once, or when a place is free. */
   create(launch: boolean): void {
     this.dispatch(() => {
+      this.memory.counters.epoch = this.services.epoch
       this.#pending.create(this.spec)
       this.journal('run.started', {
         workflow: this.spec.workflow,
@@ -155,14 +156,19 @@ export class ActorRun implements SupervisedRun, Committable {
     this.fail({ status: 'cancelled', error: encodeError(new CancelledError(reason, { runId: this.id })) })
   }
 
-  /** Goes on with a run that was restored from the store. */
-  revive(epoch: number): void {
+  /** Goes on with a run that was restored from the store: after another process, or since it only waited. */
+  revive(): void {
     this.dispatch(() => {
       const { counters } = this.memory
-      counters.resumes++
-      if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
+      const { epoch } = this.services
+      if (counters.epoch === epoch) this.journal('run.woken')
+      else {
+        counters.resumes++
+        if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
+        this.journal('run.recovered', { epoch, crashes: counters.crashes })
+      }
+      counters.epoch = epoch
       counters.stoppedCleanly = false
-      this.journal('run.recovered', { epoch, crashes: counters.crashes })
       if (this.status === 'paused') return this.timers.rearm('run')
       this.services.supervise(this)
       if (this.status === 'cancelling') this.#rememberCancel()
@@ -327,6 +333,35 @@ export class ActorRun implements SupervisedRun, Committable {
   nextResult(): Promise<RunResult> {
     if (this.#outcome && this.#endIsDurable) return Promise.resolve(this.#outcome)
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  /** It only waits or is paused, and the store knows all of it: it may leave memory. */
+  get isAsleep(): boolean {
+    return (
+      (this.status === 'waiting' || this.status === 'paused') &&
+      !this.detached &&
+      !this.#touched &&
+      this.#inCommit === undefined &&
+      this.#afterCommit.length === 0 &&
+      this.#interrupts.size === 0 &&
+      !this.pipeline.isMarked(this)
+    )
+  }
+
+  /** When it must be back at the latest. */
+  get nextDueAt(): number | undefined {
+    return this.timers.nextDueAt(this.status === 'paused' ? 'run' : 'all')
+  }
+
+  /** Leaves memory, while it is asleep: only the store knows it from here on. Gives those who wait for its end. */
+  leave(): { resolve: (result: RunResult) => void; reject: (error: unknown) => void }[] {
+    const reason = new CancelledError(`run ${this.id} only waits, and has left memory`, { runId: this.id })
+    this.detached = true
+    this.timers.forget()
+    for (const stage of this.stages.values()) stage.suspend(reason)
+    this.stages.clear()
+    if (this.root) this.services.dismiss(this)
+    return this.#waiters.splice(0)
   }
 
   /** Lets go of the run: stops its functions and actors, writes nothing more. */

@@ -316,6 +316,12 @@ export class ActorStage implements LiveStage {
     this.#work = undefined
   }
 
+  /** The run leaves memory while the stage only waits; its function starts again when the run is back. */
+  suspend(reason: unknown): void {
+    this.attempt?.suspend(reason)
+    this.attempt = undefined
+  }
+
   #endAttempt(reason: unknown): void {
     const { attempt } = this
     this.attempt = undefined

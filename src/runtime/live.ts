@@ -154,8 +154,10 @@ export interface LiveStage {
   settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void
   /** The machine came to an end: writes it down. Gives the error that the actor ends with, if it failed. */
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined
-  /** Stops what is under way, without a word to the machine: the run pauses, ends or leaves memory. */
+  /** Stops what is under way, without a word to the machine: the run pauses or ends, or the process lets go of it. */
   abandon(reason: unknown): void
+  /** The run leaves memory while the stage only waits; its function starts again when the run is back. */
+  suspend(reason: unknown): void
 }
 
 export interface Attempt {
@@ -235,6 +237,8 @@ export interface RunWaits {
 
 /** What a run needs from the runtime around it. One object, made in the composition root and handed down. */
 export interface RunServices {
+  /** Of the claim of the store: another one is another process, or another runtime. */
+  readonly epoch: number
   readonly clock: Clock
   readonly random: Random
   readonly wheel: TimerWheel

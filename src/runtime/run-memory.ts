@@ -15,6 +15,8 @@ export interface Counters {
   resumes: number
   /** Processes that died while the run's code was running, since the run last made progress. */
   crashes: number
+  /** Of the runtime that took the run up last. */
+  epoch: number
   /** The last process stopped in order, so its end is no crash. */
   stoppedCleanly: boolean
   calls: number
@@ -33,6 +35,7 @@ const freshCounters = (): Counters => ({
   restarts: 0,
   resumes: 0,
   crashes: 0,
+  epoch: 0,
   stoppedCleanly: false,
   calls: 0,
   unpricedCalls: 0,

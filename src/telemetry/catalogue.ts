@@ -6,6 +6,7 @@
 export const journalEventTypes = {
   'run.started': 'The run began. data: workflow, version, profile',
   'run.recovered': 'A new process took the run up again. data: epoch, crashes',
+  'run.woken': 'The run had left memory while it only waited, and is back.',
   'run.waiting': 'Nothing in the run works; it waits. data: for[] of { stage, kind, name?, until? }',
   'run.active': 'Something in the run works again.',
   'run.paused': 'An operator held the run. data: reason',
