@@ -97,7 +97,10 @@ export class Runs {
     const { services, registry, ids } = this.#options
     const definition = definitionOf(workflow)
     const isNew = registry.add(workflow)
-    if (isNew) this.#refused.clear()
+    if (isNew && this.#refused.size > 0) {
+      this.#refused.clear()
+      this.#sleepers.note(services.clock.now())
+    }
     if (isNew && parent === undefined) {
       services.log.warn(
         { workflow: definition.name },
@@ -179,7 +182,10 @@ export class Runs {
     for (let from = 0; from < ids.length; from += recoveryPage) {
       for (const [id, outcome] of await this.#takeUpAll(ids.slice(from, from + recoveryPage))) {
         if (outcome instanceof ActorRun) recovered.push(id)
-        else skip(id, outcome)
+        else {
+          skip(id, outcome)
+          await this.#wakeParentOf(id)
+        }
       }
     }
     if (!this.#wakesSleepers) await this.#lookAfterSleepers(recovered, skip)
@@ -202,6 +208,7 @@ export class Runs {
       } catch (error) {
         this.#refused.add(run.id)
         skip(run.id, error)
+        await this.#wakeParentOf(run.id)
       }
     }
     if (ids.length === mostSleepersNamed) this.#sleeping = Number.POSITIVE_INFINITY
@@ -379,7 +386,7 @@ export class Runs {
       const woken: ActorRun[] = []
       for (const [id, outcome] of await this.#takeUpAll(runIds)) {
         if (outcome instanceof ActorRun) woken.push(outcome)
-        else this.#refuse(id, outcome)
+        else await this.#refuse(id, outcome)
       }
       await Promise.all(woken.map(run => run.durable()))
     } catch (error) {
@@ -388,9 +395,16 @@ export class Runs {
     }
   }
 
-  #refuse(runId: string, error: unknown): void {
+  async #refuse(runId: string, error: unknown): Promise<void> {
     this.#refused.add(runId)
     this.#options.services.log.warn({ runId, error: encodeError(error) }, `run ${runId} could not be woken`)
+    await this.#wakeParentOf(runId)
+  }
+
+  /** The workflow of a child may be known to the code of its parent alone, which gives it again when it runs. */
+  async #wakeParentOf(runId: string): Promise<void> {
+    const parent = (await this.#options.store.readRun(runId))?.parent?.runId
+    if (parent !== undefined && !this.#live.has(parent) && !this.#refused.has(parent)) await this.#wake([parent])
   }
 
   /** The run leaves memory: from here on the store has it, until something moves it. */
