@@ -40,6 +40,9 @@ export function storeFailure(failure: unknown, path: string, doing: string): Hol
 
 export const isBusy = (failure: unknown): boolean => primaryCode(failure) === sqlite.busy
 
+/** Of a read: a transaction of before write-ahead logging was cut off, and only a writer can undo it. */
+export const isHalfMade = (failure: unknown): boolean => primaryCode(failure) === sqlite.readonly
+
 export const isConstraint = (failure: unknown): boolean => primaryCode(failure) === sqlite.constraint
 
 /** The file is an SQLite database, and another program's. */
