@@ -33,6 +33,7 @@ export class FunctionAttempt implements Attempt {
   #timer: TimerHandle
   #warned = false
   #asked = new Map<string, number>()
+  #keys: Set<string> | undefined
   #interrupts = new Set<(error: unknown) => void>()
 
   constructor(stage: LiveStage, attempt: number, incarnation: number) {
@@ -80,6 +81,12 @@ export class FunctionAttempt implements Attempt {
       value => this.#settle({ value }),
       thrown => this.#settle({ thrown }),
     )
+  }
+
+  /** Keys of the steps and calls that this execution has asked for; made when there is one. */
+  get asked(): Set<string> {
+    this.#keys ??= new Set()
+    return this.#keys
   }
 
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */

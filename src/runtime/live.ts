@@ -56,6 +56,8 @@ export interface Waiting {
   readonly kind: 'signal' | 'sleep' | 'child' | 'event'
   /** The signal's name or the child's id. */
   readonly name?: string | undefined
+  /** The step or call whose outcome an operator is asked about. */
+  readonly about?: string | undefined
   readonly until?: number | undefined
 }
 
@@ -172,6 +174,8 @@ export interface Attempt {
   readonly waits: readonly Waiting[]
   /** When the time of the stage is up, were it to work on without a wait. */
   readonly deadline: number
+  /** Keys of the steps and calls that this execution has asked for. */
+  readonly asked: Set<string>
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */
   nextKey(name: string): string
   /** @throws CancelledError when the attempt is over */

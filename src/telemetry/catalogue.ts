@@ -51,6 +51,8 @@ export const journalEventTypes = {
   'call.failed': 'A model call failed. data: key, kind, error',
   'call.unknown': 'A model call was under way when its process died. data: key, policy',
   'call.replayed': 'A recorded answer was given instead of a call. data: key',
+  'ledger.diverged':
+    'A stage succeeded without asking for what an earlier execution had recorded. data: unasked[] of keys',
   'sleep.begun': 'A stage sleeps. data: key, until',
   'sleep.ended': 'The sleep is over. data: key',
   'wait.begun': 'A stage waits for a signal. data: key, name, until?',
