@@ -56,7 +56,11 @@ export interface StageMachineInput {
   readonly policy: StagePolicy
   readonly admission: 'run' | 'skip' | 'refuse'
   readonly failure?: StageFailure | undefined
+  /** What had been counted of it, where it begins anew after its snapshot was lost. */
+  readonly begun?: StageCounts | undefined
 }
+
+export type StageCounts = Pick<StageMachineContext, 'attempt' | 'incarnation' | 'retries' | 'restartTimes'>
 
 interface Failed {
   readonly failure: StageFailure
@@ -197,10 +201,10 @@ export const stageMachine = setup({
     stage: input.stage,
     policy: input.policy,
     admission: input.admission,
-    attempt: 1,
-    incarnation: 1,
-    retries: 0,
-    restartTimes: [],
+    attempt: input.begun?.attempt ?? 1,
+    incarnation: input.begun?.incarnation ?? 1,
+    retries: input.begun?.retries ?? 0,
+    restartTimes: input.begun?.restartTimes ?? [],
     remediesTried: 0,
     failure: input.failure ?? null,
     dueAt: null,

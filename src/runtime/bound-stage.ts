@@ -5,18 +5,20 @@
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyStateMachine } from 'xstate'
 import {
+  type StageCounts,
   type StageMachineContext,
   type StageMachineInput,
   type StageMachineOutput,
   stageMachine,
 } from '../../machines/stage.machine.ts'
+import { StageError } from '../errors.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { admit } from './admission.ts'
 import { createFirstTransition } from './first-transition.ts'
 import type { LiveRun, LiveStage } from './live.ts'
 import { ActorStage } from './live-stage.ts'
 import { overriding } from './overriding.ts'
-import { itemOf } from './run-memory.ts'
+import { itemOf, type StageRecord } from './run-memory.ts'
 
 export type RunOf = (actor: AnyActorRef) => LiveRun
 
@@ -53,10 +55,27 @@ const admitted: StageMachineInput = {
   },
 }
 
+const skipped: StageMachineInput = { ...admitted, admission: 'skip' }
+
 interface EndedSnapshot {
   readonly status: string
   readonly output?: unknown
 }
+
+/** A stage that had ended before the run was rebuilt. */
+export function asRecorded(skippedSnapshot: object, { outcome }: StageRecord): unknown {
+  const { status } = { status: outcome === 'failed' ? 'error' : 'done' }
+  const error = status === 'error' ? new StageError('it had failed before the run was rebuilt') : undefined
+  return { ...skippedSnapshot, status, output: undefined, error }
+}
+
+/** What goes on counting in a stage that was under way. */
+const countsOf = ({ attempts, incarnation, retries, restartTimes }: StageRecord): StageCounts => ({
+  attempt: Math.max(1, attempts),
+  incarnation: incarnation + 1,
+  retries,
+  restartTimes: [...restartTimes],
+})
 
 export function bindStages(runOf: RunOf): BoundStages {
   const live = ({ self }: { self: AnyActorRef }): LiveStage | undefined => runOf(self).stages.get(self)
@@ -90,7 +109,14 @@ export function bindStages(runOf: RunOf): BoundStages {
         const { self } = scope
         const run = runOf(self)
         const stage = maker.begin(run, self, input)
+        const record = run.isRebuilt ? run.memory.stages.get(stage.name) : undefined
+        if (record && record.outcome !== null)
+          return asRecorded(machine.getInitialSnapshot(scope as never, skipped), record)
         run.stages.set(self, stage)
+        if (record) {
+          const given = { stage: stage.name, policy: stage.policy, admission: 'run' as const, begun: countsOf(record) }
+          return machine.getInitialSnapshot(scope as never, given)
+        }
         run.journal('stage.started', startedData(stage, maker.source, input), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
         const given = { stage: stage.name, policy: stage.policy, admission, failure }

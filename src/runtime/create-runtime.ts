@@ -305,10 +305,13 @@ class HoldfastRuntime implements Runtime {
         scope.system.inspect(tell)
       },
     )
-    this.#supervisor
+    const started = this.#supervisor
       .supervisor('runs')
       .startChild({ id: run.id, restart: 'temporary', logic: () => logic })
-      .catch(error => run.broken(error))
+    const { root } = run
+    started.catch(error => {
+      if (run.root === root) run.broken(error)
+    })
   }
 
   #closeChildren(run: LiveRun): void {

@@ -30,7 +30,8 @@ import type { DegradedPart, RunResult } from './api.ts'
 import type { CommitPipeline, Committable } from './commit-pipeline.ts'
 import { compensateStages } from './compensations.ts'
 import { conclude, outputKey } from './conclusion.ts'
-import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
+import { type RestorableRun, restoreActors } from './ladder.ts'
+import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, Where } from './live.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { inputOf } from './run-input.ts'
 import { emptyMemory, ledgerIdentity, type RunMemory, recall, remember, resultData } from './run-memory.ts'
@@ -46,7 +47,7 @@ interface InCommit {
   readonly ends: boolean
 }
 
-export class ActorRun implements SupervisedRun, Committable {
+export class ActorRun implements RestorableRun, Committable {
   readonly id: string
   readonly definition: WorkflowDefinition
   readonly spec: NewRun
@@ -62,6 +63,8 @@ export class ActorRun implements SupervisedRun, Committable {
   status: RunStatus
   failure: RunFailure | undefined
   lastFailed: LiveRun['lastFailed']
+  /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
+  isRebuilt = false
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
   detached = false
 
@@ -111,6 +114,21 @@ export class ActorRun implements SupervisedRun, Committable {
   /** The snapshot to restore from, freshly parsed since restoring changes it; undefined before the first. */
   get savedSnapshot(): unknown {
     return this.#snapshot === null ? undefined : JSON.parse(this.#snapshot)
+  }
+
+  get snapshotText(): JsonText | null {
+    return this.#snapshot
+  }
+
+  /** The next start of the actors begins afresh, and follows what is recorded. */
+  forgetSnapshot(): void {
+    const isAlive = (this.root?.getSnapshot() as { status: string } | undefined)?.status === 'active'
+    this.#snapshot = null
+    this.root = undefined
+    this.stages.clear()
+    if (isAlive) this.services.dismiss(this)
+    this.isRebuilt = true
+    this.scheduled = this.#freshSchedule()
   }
 
   /** The actor of the workflow's own machine. */
@@ -170,7 +188,7 @@ export class ActorRun implements SupervisedRun, Committable {
       counters.epoch = epoch
       counters.stoppedCleanly = false
       if (this.status === 'paused') return this.timers.rearm('run')
-      this.services.supervise(this)
+      if (!restoreActors(this, this.status)) return this.#finish('quarantined')
       if (this.status === 'cancelling') this.#rememberCancel()
       this.scheduled?.restore()
       this.timers.rearm()
@@ -541,7 +559,7 @@ export class ActorRun implements SupervisedRun, Committable {
   /** Starts the actors of a paused run again, still paused. */
   #unpark(): void {
     if (this.#snapshot === null) return
-    this.services.supervise(this)
+    if (!restoreActors(this, 'paused')) return this.#finish('quarantined')
     this.scheduled?.restore()
     this.timers.rearm()
   }

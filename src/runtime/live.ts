@@ -91,6 +91,8 @@ export interface LiveRun {
   readonly failure: RunFailure | undefined
   /** The stage that failed last: a machine of one's own that does not handle it ends with its error. */
   lastFailed: { readonly stage: string; readonly attempt: number; readonly message: string } | undefined
+  /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
+  readonly isRebuilt: boolean
   /** The process has let go of the run without ending it: nothing is written or started any more. */
   readonly detached: boolean
   /** What the next commit will hold. */

@@ -61,11 +61,26 @@ export interface StageRecord {
   startedAt: number
   endedAt: number | null
   attempts: number
+  incarnation: number
+  /** Retries since the last restart. */
+  retries: number
+  /** When it was restarted. */
+  restartTimes: number[]
   failures: number
   outcome: 'succeeded' | 'fell_back' | 'degraded' | 'skipped' | 'failed' | 'stopped' | null
 }
 
+/** A row that could not be read. */
+export interface CorruptRecord {
+  readonly what: string
+  readonly message: string
+  /** The snapshot rests on it: a stage that it has as ended has lost its result. */
+  readonly breaksSnapshot: boolean
+}
+
 export interface RunMemory {
+  /** What was left out when the memory was made from the store. */
+  readonly corrupt: CorruptRecord[]
   /** Of stages and maps that gave a result; a map's is the list of its items'. */
   readonly results: Map<string, ResultText>
   readonly maps: Map<string, OpenMap>
@@ -92,6 +107,8 @@ export const rememberedTypes: readonly JournalEventType[] = [
   'stage.started',
   'stage.attempted',
   'attempt.failed',
+  'retry.decided',
+  'restart.decided',
   'stage.succeeded',
   'stage.fell_back',
   'stage.degraded',
@@ -109,6 +126,7 @@ export const ledgerIdentity = (stage: string, key: string): string => `${stage}\
 
 export function emptyMemory(): RunMemory {
   return {
+    corrupt: [],
     results: new Map(),
     maps: new Map(),
     stages: new Map(),
@@ -127,10 +145,30 @@ export function emptyMemory(): RunMemory {
 /** The memory of a run as the store has it. */
 export function recall(stored: StoredRun): RunMemory {
   const memory = emptyMemory()
-  for (const row of stored.journal) remember(memory, row)
-  for (const row of stored.ledger) memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
-  memory.inbox = [...stored.signals]
-  Object.assign(memory.counters, JSON.parse(stored.run.counters))
+  const read = (what: string, text: JsonText, breaksSnapshot: boolean): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      memory.corrupt.push({ what, message: error instanceof Error ? error.message : String(error), breaksSnapshot })
+      return undefined
+    }
+  }
+  for (const row of stored.journal) {
+    const data = read(`journal ${row.seq} (${row.type}${row.stage ? ` of ${row.stage}` : ''})`, row.data, true)
+    if (data !== undefined) remember(memory, row)
+  }
+  for (const row of stored.ledger) {
+    const data = read(`ledger ${row.stage} ${row.key}`, row.data, false)
+    // Whether it happened, and with what, nobody knows any more.
+    const known = data === undefined ? { ...row, state: 'intended' as const, data: '{}' } : row
+    if (data !== undefined || row.kind === 'step' || row.kind === 'call')
+      memory.ledger.set(ledgerIdentity(row.stage, row.key), known)
+  }
+  for (const signal of stored.signals) {
+    if (read(`signal ${signal.ordinal} (${signal.name})`, signal.payload, false) !== undefined)
+      memory.inbox.push(signal)
+  }
+  Object.assign(memory.counters, read('counters', stored.run.counters, false))
   return memory
 }
 
@@ -155,12 +193,31 @@ export function remember(memory: RunMemory, row: JournalRow): void {
         memory.sources.set(stage, source)
         memory.stageInputs.set(stage, input)
       }
-      memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts: 0, failures: 0, outcome: null })
+      memory.stages.set(stage, {
+        startedAt: row.at,
+        endedAt: null,
+        attempts: 0,
+        incarnation: 0,
+        retries: 0,
+        restartTimes: [],
+        failures: 0,
+        outcome: null,
+      })
       return
     }
     case 'stage.attempted':
       return update(memory, stage, record => {
         record.attempts = Math.max(record.attempts, row.attempt ?? 1)
+        record.incarnation = row.incarnation ?? 1
+      })
+    case 'retry.decided':
+      return update(memory, stage, record => {
+        record.retries++
+      })
+    case 'restart.decided':
+      return update(memory, stage, record => {
+        record.retries = 0
+        record.restartTimes.push(row.at)
       })
     case 'attempt.failed':
       return update(memory, stage, record => {

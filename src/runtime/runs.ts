@@ -4,12 +4,13 @@
  * again gets the same, and who starts another under it is refused.
  */
 
-import { encodeError, HoldfastError, RunConflictError, RunNotFoundError } from '../errors.ts'
+import { encodeError, HoldfastError, RunConflictError, RunNotFoundError, type SnapshotError } from '../errors.ts'
 import { isEnded, type NewRun, type RunRow, type RunStatus, type Store, type StoredRun } from '../store/store.ts'
 import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
+import { condemn, unreadable } from './condemned.ts'
 import type { KeepAlive } from './keep-alive.ts'
 import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
@@ -343,15 +344,18 @@ export class Runs {
     const { promise, resolve } = withResolvers()
     for (const id of mine) this.#adopting.set(id, promise)
     try {
-      const loaded = await this.#options.store.load(mine, rememberedTypes)
+      const loaded = await this.#load(mine, outcomes)
       const parents = await this.#endedParents(loaded)
       this.ensureOpen()
       for (const stored of loaded) {
         if (isEnded(stored.run.status)) continue
+        const { id } = stored.run
         try {
-          outcomes.set(stored.run.id, this.#takeUp(stored, parents))
+          const fault = unreadable(stored)
+          if (fault) throw await this.#condemn(stored, fault)
+          outcomes.set(id, this.#takeUp(stored, parents))
         } catch (error) {
-          outcomes.set(stored.run.id, error)
+          outcomes.set(id, error)
         }
       }
     } finally {
@@ -359,6 +363,43 @@ export class Runs {
       resolve()
     }
     return outcomes
+  }
+
+  /** One run that the disk no longer gives back does not keep the others from being read. */
+  async #load(runIds: readonly string[], outcomes: Map<string, unknown>): Promise<readonly StoredRun[]> {
+    const { store } = this.#options
+    try {
+      return await store.load(runIds, rememberedTypes)
+    } catch (error) {
+      if (runIds.length === 1) throw error
+      const loaded: StoredRun[] = []
+      for (const id of runIds) {
+        try {
+          loaded.push(...(await store.load([id], rememberedTypes)))
+        } catch (failure) {
+          outcomes.set(id, failure)
+        }
+      }
+      return loaded
+    }
+  }
+
+  /** Sets a run aside of which too little can be read to start anything for it. Gives why. */
+  async #condemn(stored: StoredRun, fault: SnapshotError): Promise<SnapshotError> {
+    const { services } = this.#options
+    services.log.error({ runId: stored.run.id, error: encodeError(fault) }, `run ${stored.run.id} is quarantined`)
+    const write = condemn(stored, fault, services.clock.now())
+    await new Promise<void>((committed, reject) => {
+      let pending: typeof write | undefined = write
+      const takeWrite = (): typeof write | undefined => {
+        const taken = pending
+        pending = undefined
+        return taken
+      }
+      services.pipeline.mark({ takeWrite, committed })
+      services.pipeline.settled().catch(reject)
+    })
+    return fault
   }
 
   async #endedParents(loaded: readonly StoredRun[]): Promise<Set<string>> {

@@ -143,8 +143,17 @@ function runOf(columns: RunColumns | undefined): RunRow | undefined {
   return {
     ...rest,
     ...(source === null ? {} : { source }),
-    tags: JSON.parse(tags) as string[],
+    tags: tagsOf(tags),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, stage: parentStage as string } }),
+  }
+}
+
+/** A damaged row costs its tags, and no other run anything. */
+function tagsOf(text: string): string[] {
+  try {
+    return JSON.parse(text) as string[]
+  } catch {
+    return []
   }
 }
 
