@@ -60,6 +60,14 @@ export const notAFile = (path: string): StoreError =>
     { location: path },
   )
 
+/** Two names of one file are two locks and two logs, and each owner would not see what the other wrote. */
+export const manyNames = (path: string, names: number): StoreError =>
+  new StoreError(
+    'store_failed',
+    `The store ${path} has ${names} names (hard links), and a database with a log beside it can have one. Nothing was changed; remove the other names, or make them copies.`,
+    { location: path, names },
+  )
+
 export const newerStore = (path: string, version: number, known: number): StoreError =>
   new StoreError(
     'store_newer',

@@ -3,7 +3,7 @@
  * command is left, for the first time. Closing gives up the connection and the claim; the file may be claimed again.
  * What is opened and locked is the real file behind the path, so that two paths to one file are one store.
  */
-import { lstatSync, readlinkSync, realpathSync } from 'node:fs'
+import { lstatSync, readlinkSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { leaseLost, ownedElsewhere } from './refusals.ts'
 import {
@@ -15,7 +15,7 @@ import {
   openForWriting,
 } from './sqlite-connection.ts'
 import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'
-import { storeFailure } from './sqlite-errors.ts'
+import { manyNames, storeFailure } from './sqlite-errors.ts'
 import { isOwned, type OwnershipLock, takeOwnership } from './sqlite-ownership.ts'
 import { type SqliteReads, sqliteReads } from './sqlite-reads.ts'
 import { schemaVersion } from './sqlite-schema.ts'
@@ -86,6 +86,8 @@ export class StoreFile {
     if (this.#claim) throw ownedElsewhere(this.#path, this.#claim.owner)
     const path = realPathOf(this.#path)
     makePlace(path)
+    const names = statSync(path, { throwIfNoEntry: false })?.nlink ?? 1
+    if (names > 1) throw manyNames(this.#path, names)
     // What is there is read first: a file that is no store of ours is refused before anything is put beside it.
     const current = this.#connection(driver)
     const lock = takeOwnership(driver, path)
