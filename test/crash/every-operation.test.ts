@@ -35,7 +35,7 @@ describe.each(scenarios)('a crash at every store operation of $name', scenario =
     return { world, store, result, operations }
   }
 
-  it('changes nothing of how the run ends', async () => {
+  it('changes nothing of how the run ends', { timeout: 900_000 }, async () => {
     const calm = await survive([])
     const expected = essence(calm.result)
     expect(expected?.status).toBe(scenario.ends)

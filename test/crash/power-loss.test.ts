@@ -96,20 +96,24 @@ async function expectAcknowledged(disk: ReadonlyMap<string, Buffer>, told: reado
   agreed++
 }
 
-it.skipIf(!hasStrace)('what was acknowledged survives a loss of power at any moment', async () => {
-  const random = seededRandom(seed)
-  const { events, store } = record()
-  const told: string[] = []
-  expect(events.filter(event => event.do === 'sync').length).toBeGreaterThan(20)
-  for (let count = 1; count <= events.length; count++) {
-    const event = events[count - 1] as DiskEvent
-    if (event.do === 'tell') told.push(...event.text.split('\n').filter(line => line.startsWith('ack ')))
-    if ((count + Math.floor(random() * every)) % every !== 0) continue
-    for (const luck of lucks) {
-      const disk = afterPowerLoss(events, count, luck, random)
-      const named = new Map([...disk].map(([file, content]) => [`holdfast.db${file.slice(store.length)}`, content]))
-      await expectAcknowledged(named, told, `after ${count} of ${events.length} events, luck '${luck}'`)
+it.skipIf(!hasStrace)(
+  'what was acknowledged survives a loss of power at any moment',
+  { timeout: 900_000 },
+  async () => {
+    const random = seededRandom(seed)
+    const { events, store } = record()
+    const told: string[] = []
+    expect(events.filter(event => event.do === 'sync').length).toBeGreaterThan(20)
+    for (let count = 1; count <= events.length; count++) {
+      const event = events[count - 1] as DiskEvent
+      if (event.do === 'tell') told.push(...event.text.split('\n').filter(line => line.startsWith('ack ')))
+      if ((count + Math.floor(random() * every)) % every !== 0) continue
+      for (const luck of lucks) {
+        const disk = afterPowerLoss(events, count, luck, random)
+        const named = new Map([...disk].map(([file, content]) => [`holdfast.db${file.slice(store.length)}`, content]))
+        await expectAcknowledged(named, told, `after ${count} of ${events.length} events, luck '${luck}'`)
+      }
     }
-  }
-  expect(told.filter(line => line.startsWith('ack start'))).toHaveLength(runs)
-})
+    expect(told.filter(line => line.startsWith('ack start'))).toHaveLength(runs)
+  },
+)

@@ -97,7 +97,7 @@ async function recoverFrom(scenario: Scenario, image: Image, where: string, expe
 }
 
 describe.each(scenarios)('on a disk, $name', scenario => {
-  it('ends as if nothing had happened, from every image and every cut', async () => {
+  it('ends as if nothing had happened, from every image and every cut', { timeout: 900_000 }, async () => {
     const random = seededRandom(11)
     const world = createScenarioWorld(scenario)
     const file = placeOf({ database: Buffer.alloc(0), log: Buffer.alloc(0) })
