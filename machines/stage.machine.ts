@@ -56,10 +56,11 @@ export interface StageMachineInput {
   readonly policy: StagePolicy
   readonly admission: 'run' | 'skip' | 'refuse'
   readonly failure?: StageFailure | undefined
-  /** The numbers of its first attempt; 1 unless the run was reopened. */
-  readonly attempt?: number | undefined
-  readonly incarnation?: number | undefined
+  /** What had been counted of it, where it begins anew after its snapshot was lost. */
+  readonly begun?: StageCounts | undefined
 }
+
+export type StageCounts = Pick<StageMachineContext, 'attempt' | 'incarnation' | 'retries' | 'restartTimes'>
 
 interface Failed {
   readonly failure: StageFailure
@@ -202,10 +203,10 @@ export const stageMachine = setup({
     stage: input.stage,
     policy: input.policy,
     admission: input.admission,
-    attempt: input.attempt ?? 1,
-    incarnation: input.incarnation ?? 1,
-    retries: 0,
-    restartTimes: [],
+    attempt: input.begun?.attempt ?? 1,
+    incarnation: input.begun?.incarnation ?? 1,
+    retries: input.begun?.retries ?? 0,
+    restartTimes: input.begun?.restartTimes ?? [],
     remediesTried: 0,
     failure: input.failure ?? null,
     dueAt: null,

@@ -33,6 +33,7 @@ export class FunctionAttempt implements Attempt {
   #timer: TimerHandle
   #warned = false
   #asked = new Map<string, number>()
+  #keys: Set<string> | undefined
   #interrupts = new Set<(error: unknown) => void>()
 
   constructor(stage: LiveStage, attempt: number, incarnation: number) {
@@ -80,6 +81,12 @@ export class FunctionAttempt implements Attempt {
       value => this.#settle({ value }),
       thrown => this.#settle({ thrown }),
     )
+  }
+
+  /** Keys of the steps and calls that this execution has asked for; made when there is one. */
+  get asked(): Set<string> {
+    this.#keys ??= new Set()
+    return this.#keys
   }
 
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */
@@ -145,6 +152,18 @@ export class FunctionAttempt implements Attempt {
     this.#awaited.clear()
     for (const interrupt of this.#interrupts) interrupt(reason)
     this.#interrupts.clear()
+  }
+
+  /**
+   * The run leaves memory while all that the function does is wait. What it awaits never settles, so nothing of it goes
+   * on, not even a `catch`; whoever listens to its signal hears that it is over.
+   */
+  suspend(reason: unknown): void {
+    this.over = true
+    this.#reason = reason
+    this.#awaited.clear()
+    this.#interrupts.clear()
+    this.#controller?.abort(reason)
   }
 
   /** The function has ended by itself: nothing is aborted, and what it left behind is refused from now on. */

@@ -8,7 +8,7 @@ import type { StageFailure, StageMachineOutput } from '../../machines/stage.mach
 import { decodeError, type EncodedError, encodeError, StageError } from '../errors.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { admit } from './admission.ts'
-import type { RunOf } from './bound-stage.ts'
+import { asRecorded, type RunOf } from './bound-stage.ts'
 import { describeFailure } from './failure.ts'
 import type { LiveRun } from './live.ts'
 import { openMap } from './maps.ts'
@@ -37,14 +37,19 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
       const run = runOf(scope.self)
       const { stage: name } = input as { stage: string }
       const definition = run.definition.stages.get(name) as StageDefinition
-      if (run.memory.stages.get(name)?.outcome) {
+      const concurrency = definition.map?.concurrency ?? 1
+      const record = run.memory.stages.get(name)
+      if (record?.outcome || (record && run.isRebuilt)) {
+        const admission = record.outcome === null ? 'run' : 'skip'
+        const begun = machine.getInitialSnapshot(scope as never, {
+          ...{ stage: name, admission, optional: definition.optional, concurrency },
+        })
+        if (record.outcome === null) return begun
         run.journal('stage.replayed', {}, { stage: name })
-        const ended = { stage: name, admission: 'skip' as const, optional: false, concurrency: 1 }
-        return { ...machine.getInitialSnapshot(scope as never, ended), output: undefined }
+        return asRecorded(begun, record)
       }
       run.journal('stage.started', {}, { stage: name })
       const { admission, failure } = admit(run, definition, false)
-      const concurrency = definition.map?.concurrency ?? 1
       const given = { stage: name, admission, optional: definition.optional, concurrency, failure }
       return finish(run, name, machine.getInitialSnapshot(scope as never, given))
     },

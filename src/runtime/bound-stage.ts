@@ -5,11 +5,13 @@
  */
 import type { AnyActorLogic, AnyActorRef, AnyActorScope, AnyStateMachine } from 'xstate'
 import {
+  type StageCounts,
   type StageMachineContext,
   type StageMachineInput,
   type StageMachineOutput,
   stageMachine,
 } from '../../machines/stage.machine.ts'
+import { StageError } from '../errors.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult } from '../workflow/results.ts'
 import { admit } from './admission.ts'
@@ -18,7 +20,7 @@ import type { LiveRun, LiveStage } from './live.ts'
 import { ActorStage } from './live-stage.ts'
 import { overriding } from './overriding.ts'
 import { rememberSteps } from './remembered-steps.ts'
-import { itemOf } from './run-memory.ts'
+import { itemOf, type StageRecord } from './run-memory.ts'
 import { persistedContext } from './stage-rules.ts'
 
 export type RunOf = (actor: AnyActorRef) => LiveRun
@@ -61,6 +63,24 @@ interface EndedSnapshot {
   readonly output?: unknown
 }
 
+/** A stage or map that had ended before the run was reopened, forked or rebuilt: it ends again at once. */
+export function asRecorded(skippedSnapshot: object, { outcome }: StageRecord, output?: unknown): unknown {
+  if (outcome !== 'failed') return { ...skippedSnapshot, output }
+  const error = new StageError('it had failed before the run was rebuilt')
+  return { ...skippedSnapshot, status: 'error', output: undefined, error }
+}
+
+/** What goes on counting in a stage that was under way when its run was rebuilt, or that a reopened run tries again. */
+const countsOf = ({ attempts, incarnation, retries, restartTimes }: StageRecord, isRebuilt: boolean): StageCounts =>
+  isRebuilt
+    ? {
+        attempt: Math.max(1, attempts),
+        incarnation: incarnation + 1,
+        retries,
+        restartTimes: [...restartTimes],
+      }
+    : { attempt: attempts + 1, incarnation: incarnation + 1, retries: 0, restartTimes: [] }
+
 export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages {
   const live = ({ self }: { self: AnyActorRef }): LiveStage | undefined => runOf(self).stages.get(self)
   const machine = rememberSteps(
@@ -99,18 +119,18 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
         const record = run.memory.stages.get(stage.name)
         if (record?.outcome) {
           run.journal('stage.replayed', startedData(stage, maker.source, input), { stage: stage.name })
-          const ended = machine.getInitialSnapshot(scope as never, {
-            stage: stage.name,
-            policy: stage.policy,
-            admission: 'skip',
-          })
-          return { ...ended, output: recordedOutput(run, stage.name) }
+          const ended = { stage: stage.name, policy: stage.policy, admission: 'skip' as const }
+          return asRecorded(machine.getInitialSnapshot(scope as never, ended), record, recordedOutput(run, stage.name))
         }
         run.stages.set(self, stage)
+        const begun = record && countsOf(record, run.isRebuilt)
+        if (begun && run.isRebuilt) {
+          const given = { stage: stage.name, policy: stage.policy, admission: 'run' as const, begun }
+          return machine.getInitialSnapshot(scope as never, given)
+        }
         run.journal('stage.started', startedData(stage, maker.source, input), { stage: stage.name })
         const { admission, failure } = admit(run, stage.definition, stage.item !== undefined, stage)
-        const numbers = record && { attempt: record.attempts + 1, incarnation: record.incarnation + 1 }
-        const given = { stage: stage.name, policy: stage.policy, admission, failure, ...numbers }
+        const given = { stage: stage.name, policy: stage.policy, admission, failure, begun }
         if (admission === 'run' && !stage.policy.preflight) return begin(scope, given)
         return finish(self, machine.getInitialSnapshot(scope as never, given))
       },

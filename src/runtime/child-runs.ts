@@ -12,6 +12,7 @@ import type { WorkflowName } from '../workflow/workflow-name.ts'
 import type { Attempt, ChildHandle, LiveRun } from './live.ts'
 import { ledgerIdentity } from './run-memory.ts'
 import { handled } from './stage-promises.ts'
+import { wakeKey } from './wake.ts'
 
 const optionsSchema = z.strictObject({
   id: z.string().min(1).optional(),
@@ -111,6 +112,7 @@ async function childResult(attempt: Attempt, key: string, id: string, child: Chi
           state: 'succeeded',
           data: JSON.stringify({ id, onParentClose, result }),
         })
+        run.pending.clearTimer(wakeKey(id))
         run.journal('child.ended', { key, childId: id, status: result.status }, stage.where(attempt))
         attempt.answer(answerKey, { value: result })
       })

@@ -96,6 +96,8 @@ export interface Client {
 }
 
 const answerWithinMs = 5000
+/** Of a million runs that wait a tree shows the oldest. */
+const mostShown = 1000
 const askEveryMs = 25
 const lookEveryMs = 150
 
@@ -148,7 +150,7 @@ export function createClient(options: { readonly store?: string | Store | undefi
       }
     },
     async tree() {
-      const rows = await store.load(await store.unfinished(), [])
+      const rows = await store.load(await store.unfinished({ limit: mostShown }), [])
       const runs = rows.map(({ run }) => treeOfSnapshot(run))
       const status = (await store.owner()) ? 'running' : 'stopped'
       return {

@@ -17,6 +17,8 @@ export interface Committable {
 export interface CommitPipeline {
   /** `target` has something to write. */
   mark(target: Committable): void
+  /** Whether `target` has something that no commit has taken yet. */
+  isMarked(target: Committable): boolean
   /** Resolves when everything that was marked until now is durable, or rejects as the store failed. */
   settled(): Promise<void>
   readonly failure: unknown
@@ -101,6 +103,7 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
       dirty.add(target)
       schedule()
     },
+    isMarked: target => dirty.has(target),
     settled: () =>
       new Promise((resolve, reject) => {
         waiting.push({ resolve, reject })

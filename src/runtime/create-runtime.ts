@@ -46,10 +46,12 @@ import { Runs } from './runs.ts'
 import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
 import { createSnapshotText } from './snapshot-text.ts'
 import { createStageRules } from './stage-rules.ts'
+import { treeOfSnapshot } from './stored-tree.ts'
 import { createSupervisionTree, logicOfRun } from './supervision-tree.ts'
 import { createTimerWheel } from './timer-wheel.ts'
 import { runNode, supervisorNode } from './tree.ts'
 import { waitsOf } from './waiting.ts'
+import { dependentChildren, wakeRelatives } from './wake.ts'
 
 /**
  * A runtime that owns its store. Unfinished runs of the workflows it was given are taken up before it resolves, unless
@@ -132,6 +134,7 @@ class HoldfastRuntime implements OperatedRuntime {
     const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
     const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
     this.#services = {
+      epoch,
       clock,
       random,
       ready,
@@ -162,6 +165,8 @@ class HoldfastRuntime implements OperatedRuntime {
       waitsOf,
       announce: (run, rows) => {
         this.#feed.announce(run.id, rows)
+        const live = this.#runs.find(run.id)
+        if (live) this.#runs.written(live)
         this.#runs.admit()
       },
       ended: run => {
@@ -191,7 +196,6 @@ class HoldfastRuntime implements OperatedRuntime {
     this.#registry = createRegistry(options.workflows, profiles)
     this.#runs = new Runs({
       store,
-      epoch,
       registry: this.#registry,
       services: this.#services,
       ids: options.ids,
@@ -273,7 +277,8 @@ class HoldfastRuntime implements OperatedRuntime {
   }
 
   async tree() {
-    return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
+    const sleeping = await this.#runs.sleeping()
+    return supervisorNode(this.#supervisor, [...[...this.#runs.all()].map(runNode), ...sleeping.map(treeOfSnapshot)])
   }
 
   diagnostics(runId: string) {
@@ -367,19 +372,19 @@ class HoldfastRuntime implements OperatedRuntime {
         scope.system.inspect(tell)
       },
     )
-    this.#supervisor
+    const started = this.#supervisor
       .supervisor('runs')
       .startChild({ id: run.id, restart: 'temporary', logic: () => logic })
-      .catch(error => run.broken(error))
+    const { root } = run
+    started.catch(error => {
+      if (run.root === root) run.broken(error)
+    })
   }
 
   #closeChildren(run: LiveRun): void {
-    for (const row of run.memory.ledger.values()) {
-      if (row.kind !== 'child') continue
-      const { id, onParentClose } = JSON.parse(row.data) as { id: string; onParentClose?: string }
-      if (onParentClose === 'abandon') continue
-      run.afterCommit(() => void this.#runs.cancelChild(id, run.id))
-    }
+    const children = dependentChildren(run)
+    wakeRelatives(run, children)
+    for (const id of children) run.afterCommit(() => void this.#runs.cancelChild(id, run.id))
   }
 
   /** A service failed: its actor ends, the failure escalates to the root, and the runtime lets go of everything. */

@@ -26,7 +26,16 @@ const pageSize = 1000
 
 export function eventOf(runId: string, row: JournalRow): JournalEvent {
   const { data, ...rest } = row
-  return { ...rest, runId, type: row.type as JournalEventType, data: JSON.parse(data) as Record<string, unknown> }
+  return { ...rest, runId, type: row.type as JournalEventType, data: dataOf(data) }
+}
+
+/** A damaged row is shown as one, and the rows after it too. */
+function dataOf(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>
+  } catch (error) {
+    return { damaged: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 export function createJournalFeed(store: Store, onListenerError: (error: unknown) => void): JournalFeed {

@@ -30,7 +30,8 @@ import type { DegradedPart, RunResult } from './api.ts'
 import type { CommitPipeline, Committable } from './commit-pipeline.ts'
 import { compensateStages } from './compensations.ts'
 import { conclude, outputKey } from './conclusion.ts'
-import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, SupervisedRun, Where } from './live.ts'
+import { type RestorableRun, restoreActors } from './ladder.ts'
+import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, Where } from './live.ts'
 import { createPendingWrite } from './pending-write.ts'
 import { inputOf } from './run-input.ts'
 import {
@@ -54,7 +55,7 @@ interface InCommit {
   readonly ends: boolean
 }
 
-export class ActorRun implements SupervisedRun, Committable {
+export class ActorRun implements RestorableRun, Committable {
   readonly id: string
   readonly definition: WorkflowDefinition
   readonly spec: NewRun
@@ -70,6 +71,8 @@ export class ActorRun implements SupervisedRun, Committable {
   status: RunStatus
   failure: RunFailure | undefined
   lastFailed: LiveRun['lastFailed']
+  /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
+  isRebuilt = false
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
   detached = false
 
@@ -121,6 +124,21 @@ export class ActorRun implements SupervisedRun, Committable {
     return this.#snapshot === null ? undefined : JSON.parse(this.#snapshot)
   }
 
+  get snapshotText(): JsonText | null {
+    return this.#snapshot
+  }
+
+  /** The next start of the actors begins afresh, and follows what is recorded. */
+  forgetSnapshot(): void {
+    const isAlive = (this.root?.getSnapshot() as { status: string } | undefined)?.status === 'active'
+    this.#snapshot = null
+    this.root = undefined
+    this.stages.clear()
+    if (isAlive) this.services.dismiss(this)
+    this.isRebuilt = true
+    this.scheduled = this.#freshSchedule()
+  }
+
   /** The actor of the workflow's own machine. */
   get flow(): AnyActorRef | undefined {
     return (this.root?.getSnapshot() as { children?: { flow?: AnyActorRef } } | undefined)?.children?.flow
@@ -137,6 +155,7 @@ export class ActorRun implements SupervisedRun, Committable {
   /** Writes the run for the first time. The flow starts at once, or when a place is free. */
   create(launch: boolean): void {
     this.dispatch(() => {
+      this.memory.counters.epoch = this.services.epoch
       this.#pending.create(this.spec)
       this.journal('run.started', {
         workflow: this.spec.workflow,
@@ -163,16 +182,21 @@ export class ActorRun implements SupervisedRun, Committable {
     this.fail({ status: 'cancelled', error: encodeError(new CancelledError(reason, { runId: this.id })) })
   }
 
-  /** Goes on with a run that was restored from the store. */
-  revive(epoch: number): void {
+  /** Goes on with a run that was restored from the store: after another process, or since it only waited. */
+  revive(): void {
     this.dispatch(() => {
       const { counters } = this.memory
-      counters.resumes++
-      if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
+      const { epoch } = this.services
+      if (counters.epoch === epoch) this.journal('run.woken')
+      else {
+        counters.resumes++
+        if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++
+        this.journal('run.recovered', { epoch, crashes: counters.crashes })
+      }
+      counters.epoch = epoch
       counters.stoppedCleanly = false
-      this.journal('run.recovered', { epoch, crashes: counters.crashes })
       if (this.status === 'paused') return this.timers.rearm('run')
-      this.services.supervise(this)
+      if (!restoreActors(this, this.status)) return this.#finish('quarantined')
       if (this.status === 'cancelling') this.#rememberCancel()
       this.scheduled?.restore()
       this.timers.rearm()
@@ -336,6 +360,35 @@ export class ActorRun implements SupervisedRun, Committable {
   nextResult(): Promise<RunResult> {
     if (this.#outcome && this.#endIsDurable) return Promise.resolve(this.#outcome)
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  /** It only waits or is paused, and the store knows all of it: it may leave memory. */
+  get isAsleep(): boolean {
+    return (
+      (this.status === 'waiting' || this.status === 'paused') &&
+      !this.detached &&
+      !this.#touched &&
+      this.#inCommit === undefined &&
+      this.#afterCommit.length === 0 &&
+      this.#interrupts.size === 0 &&
+      !this.pipeline.isMarked(this)
+    )
+  }
+
+  /** When it must be back at the latest. */
+  get nextDueAt(): number | undefined {
+    return this.timers.nextDueAt(this.status === 'paused' ? 'run' : 'all')
+  }
+
+  /** Leaves memory, while it is asleep: only the store knows it from here on. Gives those who wait for its end. */
+  leave(): { resolve: (result: RunResult) => void; reject: (error: unknown) => void }[] {
+    const reason = new CancelledError(`run ${this.id} only waits, and has left memory`, { runId: this.id })
+    this.detached = true
+    this.timers.forget()
+    for (const stage of this.stages.values()) stage.suspend(reason)
+    this.stages.clear()
+    if (this.root) this.services.dismiss(this)
+    return this.#waiters.splice(0)
   }
 
   /** Lets go of the run: stops its functions and actors, writes nothing more. */
@@ -516,7 +569,7 @@ export class ActorRun implements SupervisedRun, Committable {
   /** Starts the actors of a paused run again, still paused. */
   #unpark(): void {
     if (this.#snapshot === null) return
-    this.services.supervise(this)
+    if (!restoreActors(this, 'paused')) return this.#finish('quarantined')
     this.scheduled?.restore()
     this.timers.rearm()
   }

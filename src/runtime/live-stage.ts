@@ -28,6 +28,7 @@ import { FunctionAttempt } from './attempt.ts'
 import { bounded } from './bounded-work.ts'
 import { restartBudgetLeft } from './budget.ts'
 import { checkedValue } from './checked-value.ts'
+import { noteDivergence } from './divergence.ts'
 import { describeFailure, withoutStacks } from './failure.ts'
 import type { Attempt, ItemPlace, LiveRun, LiveStage, Where } from './live.ts'
 import { createStageContext } from './stage-tools.ts'
@@ -270,6 +271,7 @@ export class ActorStage implements LiveStage {
         try {
           this.#result = this.#checkedResult(outcome.value)
           run.memory.counters.crashes = 0
+          noteDivergence(attempt)
           this.ref.send({
             type: 'ATTEMPT_SUCCEEDED',
             ...(run.definition.origin === 'machine' ? { output: decodeResult(this.#result) } : {}),
@@ -338,6 +340,12 @@ export class ActorStage implements LiveStage {
     this.#endAttempt(reason)
     this.#work?.abort(reason)
     this.#work = undefined
+  }
+
+  /** The run leaves memory while the stage only waits; its function starts again when the run is back. */
+  suspend(reason: unknown): void {
+    this.attempt?.suspend(reason)
+    this.attempt = undefined
   }
 
   #endAttempt(reason: unknown): void {

@@ -59,6 +59,8 @@ export interface Waiting {
   readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition'
   /** The signal's name, the child's id, or the workflow whose definition is missing. */
   readonly name?: string | undefined
+  /** The step or call whose outcome an operator is asked about. */
+  readonly about?: string | undefined
   readonly until?: number | undefined
 }
 
@@ -92,6 +94,8 @@ export interface LiveRun {
   readonly failure: RunFailure | undefined
   /** The stage that failed last: a machine of one's own that does not handle it ends with its error. */
   lastFailed: { readonly stage: string; readonly attempt: number; readonly message: string } | undefined
+  /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
+  readonly isRebuilt: boolean
   /** The process has let go of the run without ending it: nothing is written or started any more. */
   readonly detached: boolean
   /** What the next commit will hold. */
@@ -159,8 +163,10 @@ export interface LiveStage {
   ended(outcome: StageOutcome, failure: StageFailure | null | undefined): Error | undefined
   /** An operator says how the stage ended, whatever it does now. */
   override(as: 'succeeded' | 'skipped', result: JsonText | undefined): void
-  /** Stops what is under way, without a word to the machine: the run pauses, ends or leaves memory. */
+  /** Stops what is under way, without a word to the machine: the run pauses or ends, or the process lets go of it. */
   abandon(reason: unknown): void
+  /** The run leaves memory while the stage only waits; its function starts again when the run is back. */
+  suspend(reason: unknown): void
 }
 
 export interface Attempt {
@@ -175,6 +181,8 @@ export interface Attempt {
   readonly waits: readonly Waiting[]
   /** When the time of the stage is up, were it to work on without a wait. */
   readonly deadline: number
+  /** Keys of the steps and calls that this execution has asked for. */
+  readonly asked: Set<string>
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */
   nextKey(name: string): string
   /** @throws CancelledError when the attempt is over */
@@ -240,6 +248,8 @@ export interface RunWaits {
 
 /** What a run needs from the runtime around it. One object, made in the composition root and handed down. */
 export interface RunServices {
+  /** Of the claim of the store: another one is another process, or another runtime. */
+  readonly epoch: number
   readonly clock: Clock
   readonly random: Random
   readonly wheel: TimerWheel

@@ -17,6 +17,8 @@ export function openMap(run: LiveRun, name: string): MapMachineEvent {
   if (known) return { type: 'MAP_OPENED', total: known.keys.length }
   const definition = run.definition.stages.get(name) as StageDefinition
   const map = definition.map as MapDefinition
+  const opened = run.memory.maps.get(name)
+  if (opened) return { type: 'MAP_OPENED', total: opened.keys.length }
   try {
     const given = askOver(run, definition, map)
     const texts = given.map((item, index) => encodeJson(item, `item ${index} of map '${name}'`) ?? 'null')

@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { encodeError, OptionsError, ProviderError, StageError } from '../errors.ts'
+import { encodeError, OptionsError, ProviderError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import type { Message, ModelAnswer, ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import type { Circuits } from '../resilience/circuits.ts'
@@ -17,6 +17,7 @@ import { ensureCallBudget } from './budget.ts'
 import type { Attempt } from './live.ts'
 import type { ModelPrices } from './model-prices.ts'
 import { checkName } from './names.ts'
+import { doubtsOf, type OutcomeAnswer, settleUnknown } from './unknown-outcome.ts'
 
 const optionsSchema = z.strictObject({
   prompt: z.string().optional(),
@@ -71,6 +72,7 @@ export function createModelCalls(providers: readonly Provider[], circuits: Circu
       options.key === undefined
         ? attempt.nextKey(`call:${hashOf(request)}`)
         : `call:(${checkName(options.key, `the key of a model call of stage '${stage.name}'`)})`
+    attempt.asked.add(key)
     const known = run.ledger(stage.name, key)
     if (known?.state === 'succeeded') {
       run.dispatch(() => {
@@ -79,7 +81,10 @@ export function createModelCalls(providers: readonly Provider[], circuits: Circu
       })
       return resultOf(JSON.parse(known.data) as RecordedAnswer, options, stage.name)
     }
-    if (known?.state === 'intended') admitUnknown(attempt, key)
+    if (known?.state === 'intended' || known?.state === 'unknown') {
+      const told = await settleUnknown(attempt, known, `a model call of stage '${stage.name}'`)
+      if (told) return recordTold(attempt, key, told, options)
+    }
     ensureCallBudget(stage)
     const { tier } = run.memory.amended
     const asked = tier === undefined ? request : { ...request, tier: tier as Tier }
@@ -99,7 +104,13 @@ async function callAndRecord(
   const { stage } = attempt
   const { run } = stage
   run.dispatch(() => {
-    run.putLedger({ stage: stage.name, key, kind: 'call', state: 'intended', data: '{}' })
+    run.putLedger({
+      stage: stage.name,
+      key,
+      kind: 'call',
+      state: 'intended',
+      data: doubtsOf(run.ledger(stage.name, key)),
+    })
     run.journal('call.intended', { key, task: request.task }, stage.where(attempt))
   })
   await attempt.durable()
@@ -299,16 +310,25 @@ const invalid = (message: string, cause?: unknown): ProviderError =>
     cause === undefined ? {} : { cause },
   )
 
-function admitUnknown(attempt: Attempt, key: string): void {
+/** An operator found out what the answer was: its text, or its object as JSON. */
+async function recordTold(
+  attempt: Attempt,
+  key: string,
+  told: OutcomeAnswer,
+  options: Options,
+): Promise<GenerateResult<unknown>> {
   const { stage } = attempt
-  const { run } = stage
-  const policy = stage.profile.unknownOutcome
-  run.dispatch(() => run.journal('call.unknown', { key, policy }, stage.where(attempt)))
-  if (policy === 'retry') return
-  throw new StageError(
-    `a model call of stage '${stage.name}' was under way when its process died, and profile '${stage.profile.name}' says '${policy}' for an unknown outcome`,
-    { stage: stage.name, key, kind: 'unknown_outcome' },
-  )
+  const value = 'value' in told ? told.value : undefined
+  const text = typeof value === 'string' ? value : JSON.stringify(value ?? '')
+  const from = { provider: 'operator', model: 'operator', tier: options.tier ?? 'capable' } as const
+  const recorded: RecordedAnswer = { answer: { text }, ...from, attempts: 1, degraded: false }
+  const result = resultOf(recorded, options, stage.name)
+  stage.run.dispatch(() => {
+    stage.run.putLedger({ stage: stage.name, key, kind: 'call', state: 'succeeded', data: JSON.stringify(recorded) })
+    stage.run.journal('call.succeeded', { key, ...from, told: true, cost: 'unknown' }, stage.where(attempt))
+  })
+  await attempt.durable()
+  return result
 }
 
 const hashOf = (request: ModelRequest): string =>

@@ -2,7 +2,7 @@
  * What a run will write with its next commit. Everything that one event of the run changed is gathered here, so that a
  * commit holds all of it or nothing.
  */
-import type { JournalRow, LedgerRow, NewRun, RunState, RunWrite, SignalRow, TimerRow } from '../store/store.ts'
+import type { JournalRow, LedgerRow, NewRun, RunState, RunWrite, SignalRow, TimerRow, Wake } from '../store/store.ts'
 
 export interface PendingWrite {
   create(run: NewRun): void
@@ -12,6 +12,8 @@ export interface PendingWrite {
   clearTimer(key: string): void
   addSignal(signal: Omit<SignalRow, 'consumed'>): void
   consumeSignal(ordinal: number): void
+  /** Sets a timer of another run. */
+  wake(row: Wake): void
   /** The write with this state, and the journal rows in it; afterwards nothing is pending. */
   take(runId: string, state: RunState): { write: RunWrite; journal: readonly JournalRow[] }
 }
@@ -23,6 +25,7 @@ export function createPendingWrite(): PendingWrite {
   let timers = new Map<string, TimerRow | null>()
   let added: Omit<SignalRow, 'consumed'>[] = []
   let consumed: number[] = []
+  let woken: Wake[] = []
 
   return {
     create(run) {
@@ -46,6 +49,9 @@ export function createPendingWrite(): PendingWrite {
     consumeSignal(ordinal) {
       consumed.push(ordinal)
     },
+    wake(row) {
+      woken.push(row)
+    },
     take(runId, state) {
       const write: { -readonly [K in keyof RunWrite]: RunWrite[K] } = { runId, state }
       const rows = journal
@@ -59,6 +65,10 @@ export function createPendingWrite(): PendingWrite {
       }
       if (added.length > 0) write.addSignals = added
       if (consumed.length > 0) write.consumeSignals = consumed
+      if (woken.length > 0) {
+        write.wake = woken
+        woken = []
+      }
       created = undefined
       journal = []
       if (ledger.size > 0) ledger = new Map()

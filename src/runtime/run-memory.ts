@@ -15,6 +15,8 @@ export interface Counters {
   resumes: number
   /** Processes that died while the run's code was running, since the run last made progress. */
   crashes: number
+  /** Of the runtime that took the run up last. */
+  epoch: number
   /** The last process stopped in order, so its end is no crash. */
   stoppedCleanly: boolean
   calls: number
@@ -33,6 +35,7 @@ const freshCounters = (): Counters => ({
   restarts: 0,
   resumes: 0,
   crashes: 0,
+  epoch: 0,
   stoppedCleanly: false,
   calls: 0,
   unpricedCalls: 0,
@@ -70,6 +73,10 @@ export interface StageRecord {
   attempts: number
   /** Of the last attempt. */
   incarnation: number
+  /** Retries since the last restart. */
+  retries: number
+  /** When it was restarted. */
+  restartTimes: number[]
   failures: number
   outcome: 'succeeded' | 'fell_back' | 'degraded' | 'skipped' | 'failed' | 'stopped' | null
 }
@@ -83,7 +90,17 @@ export interface Amendments {
   tier: string | undefined
 }
 
+/** A row that could not be read. */
+export interface CorruptRecord {
+  readonly what: string
+  readonly message: string
+  /** The snapshot rests on it: a stage that it has as ended has lost its result. */
+  readonly breaksSnapshot: boolean
+}
+
 export interface RunMemory {
+  /** What was left out when the memory was made from the store. */
+  readonly corrupt: CorruptRecord[]
   /** Of stages and maps that gave a result; a map's is the list of its items'. */
   readonly results: Map<string, ResultText>
   readonly maps: Map<string, OpenMap>
@@ -114,6 +131,8 @@ export const rememberedTypes: readonly JournalEventType[] = [
   'stage.started',
   'stage.attempted',
   'attempt.failed',
+  'retry.decided',
+  'restart.decided',
   'stage.succeeded',
   'stage.fell_back',
   'stage.degraded',
@@ -131,6 +150,7 @@ export const ledgerIdentity = (stage: string, key: string): string => `${stage}\
 
 export function emptyMemory(): RunMemory {
   return {
+    corrupt: [],
     results: new Map(),
     maps: new Map(),
     stages: new Map(),
@@ -150,10 +170,30 @@ export function emptyMemory(): RunMemory {
 /** The memory of a run as the store has it. */
 export function recall(stored: StoredRun): RunMemory {
   const memory = emptyMemory()
-  for (const row of stored.journal) remember(memory, row)
-  for (const row of stored.ledger) memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
-  memory.inbox = [...stored.signals]
-  Object.assign(memory.counters, JSON.parse(stored.run.counters))
+  const read = (what: string, text: JsonText, breaksSnapshot: boolean): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      memory.corrupt.push({ what, message: error instanceof Error ? error.message : String(error), breaksSnapshot })
+      return undefined
+    }
+  }
+  for (const row of stored.journal) {
+    const data = read(`journal ${row.seq} (${row.type}${row.stage ? ` of ${row.stage}` : ''})`, row.data, true)
+    if (data !== undefined) remember(memory, row)
+  }
+  for (const row of stored.ledger) {
+    const data = read(`ledger ${row.stage} ${row.key}`, row.data, false)
+    // Whether it happened, and with what, nobody knows any more.
+    const known = data === undefined ? { ...row, state: 'intended' as const, data: '{}' } : row
+    if (data !== undefined || row.kind === 'step' || row.kind === 'call')
+      memory.ledger.set(ledgerIdentity(row.stage, row.key), known)
+  }
+  for (const signal of stored.signals) {
+    if (read(`signal ${signal.ordinal} (${signal.name})`, signal.payload, false) !== undefined)
+      memory.inbox.push(signal)
+  }
+  Object.assign(memory.counters, read('counters', stored.run.counters, false))
   return memory
 }
 
@@ -174,7 +214,16 @@ export function remember(memory: RunMemory, row: JournalRow): void {
     case 'stage.started': {
       noteStart(memory, stage, row)
       const { attempts = 0, incarnation = 0, failures = 0 } = memory.stages.get(stage) ?? {}
-      memory.stages.set(stage, { startedAt: row.at, endedAt: null, attempts, incarnation, failures, outcome: null })
+      memory.stages.set(stage, {
+        startedAt: row.at,
+        endedAt: null,
+        attempts,
+        incarnation,
+        retries: 0,
+        restartTimes: [],
+        failures,
+        outcome: null,
+      })
       return
     }
     case 'stage.replayed':
@@ -183,6 +232,15 @@ export function remember(memory: RunMemory, row: JournalRow): void {
       return update(memory, stage, record => {
         record.attempts = Math.max(record.attempts, row.attempt ?? 1)
         record.incarnation = Math.max(record.incarnation, row.incarnation ?? 1)
+      })
+    case 'retry.decided':
+      return update(memory, stage, record => {
+        record.retries++
+      })
+    case 'restart.decided':
+      return update(memory, stage, record => {
+        record.retries = 0
+        record.restartTimes.push(row.at)
       })
     case 'attempt.failed':
       return update(memory, stage, record => {
@@ -294,7 +352,16 @@ function end(memory: RunMemory, stage: string, at: number, outcome: StageRecord[
   const record = memory.stages.get(stage)
   // Of a stage that was recorded without having been started: by an operator, or in the run that this is a fork of.
   if (!record)
-    memory.stages.set(stage, { startedAt: at, endedAt: at, attempts: 0, incarnation: 0, failures: 0, outcome })
+    memory.stages.set(stage, {
+      startedAt: at,
+      endedAt: at,
+      attempts: 0,
+      incarnation: 0,
+      retries: 0,
+      restartTimes: [],
+      failures: 0,
+      outcome,
+    })
   else {
     record.endedAt = at
     record.outcome = outcome

@@ -54,6 +54,16 @@ export class DurableTimers implements RunTimers {
     }
   }
 
+  /** When the next one is due that brings the run back from the store; `run`: of those of the run as a whole. */
+  nextDueAt(which: 'all' | 'run'): number | undefined {
+    let next: number | undefined
+    for (const row of this.#rows.values()) {
+      if (which === 'run' && !isOfRun((JSON.parse(row.data) as TimerPurpose).kind)) continue
+      if (next === undefined || row.dueAt < next) next = row.dueAt
+    }
+    return next
+  }
+
   clearAll(): void {
     for (const key of [...this.#rows.keys()]) this.clear(key)
   }
@@ -100,7 +110,7 @@ export class DurableTimers implements RunTimers {
     this.clear(row.key)
     if (purpose.kind === 'deadline') return this.#run.passDeadline()
     if (purpose.kind === 'wallTime') return this.#run.exceedWallTime()
-    if (purpose.kind === 'scheduled') return
+    if (purpose.kind === 'scheduled' || purpose.kind === 'wake') return
     const stage = this.#run.liveStage(purpose.stage)
     if (purpose.kind === 'delay') return stage?.passDelay()
     if (purpose.kind === 'sleep') return this.#run.waits.endSleep(purpose.stage, purpose.key)

@@ -6,6 +6,7 @@
 import { decodeError, type EncodedError, encodeError, TimeoutError } from '../errors.ts'
 import type { JsonText, LedgerRow, SignalRow } from '../store/store.ts'
 import type { LiveRun, LiveStage, RunWaits } from './live.ts'
+import { isOutcomeAnswer, outcomeAnswerName, outcomeSignal } from './unknown-outcome.ts'
 
 interface SignalWait {
   readonly stage: LiveStage
@@ -23,15 +24,16 @@ export class LedgeredWaits implements RunWaits {
   /** Keeps a signal and gives it to who waits for it. */
   accept(name: string, payload: JsonText): void {
     const run = this.#run
+    const keptName = name === outcomeSignal ? outcomeAnswerName(run, payload) : name
     run.dispatch(() => {
       const signal: SignalRow = {
         ordinal: run.memory.signalsAccepted + 1,
-        name,
+        name: keptName,
         payload,
         at: run.services.clock.now(),
         consumed: false,
       }
-      run.pending.addSignal({ ordinal: signal.ordinal, name, payload, at: signal.at })
+      run.pending.addSignal({ ordinal: signal.ordinal, name: keptName, payload, at: signal.at })
       run.journal('signal.received', { name, ordinal: signal.ordinal })
       run.memory.inbox.push(signal)
       this.deliver()
@@ -42,7 +44,6 @@ export class LedgeredWaits implements RunWaits {
   deliver(): void {
     const run = this.#run
     if (run.status === 'paused' || run.status === 'pending') return
-    if (run.definition.origin === 'machine') return this.#deliverToFlow()
     for (const name of [...this.#waitingFor.keys()]) {
       for (let waits = this.#waitingFor.get(name); waits && waits.length > 0; waits = this.#waitingFor.get(name)) {
         const signal = this.take(name)
@@ -51,6 +52,7 @@ export class LedgeredWaits implements RunWaits {
         this.#endSignalWait(wait.stage.name, wait.key, name, { value: JSON.parse(signal.payload) })
       }
     }
+    if (run.definition.origin === 'machine') this.#deliverToFlow()
   }
 
   /** Takes the oldest such signal out of the inbox. */
@@ -112,8 +114,10 @@ export class LedgeredWaits implements RunWaits {
   #deliverToFlow(): void {
     const flow = this.#run.flow
     if (!flow || (flow.getSnapshot() as { status: string }).status !== 'active') return
-    const { inbox } = this.#run.memory
-    for (const signal of inbox.splice(0)) {
+    const { memory } = this.#run
+    const signals = memory.inbox.filter(({ name }) => !isOutcomeAnswer(name))
+    if (signals.length > 0) memory.inbox = memory.inbox.filter(({ name }) => isOutcomeAnswer(name))
+    for (const signal of signals) {
       this.#run.pending.consumeSignal(signal.ordinal)
       flow.send({ ...(JSON.parse(signal.payload) as object), type: signal.name })
     }

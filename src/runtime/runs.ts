@@ -1,6 +1,7 @@
 /**
- * The runs that are in memory: started here, or taken up from the store. A run that finds no place waits as `pending`.
- * One id is one run: who starts it again gets the same, and who starts another under it is refused.
+ * The runs that are in memory: started here, or taken up from the store. A run that finds no place waits as `pending`;
+ * one that only waits leaves memory, and is taken up again when something moves it. One id is one run: who starts it
+ * again gets the same, and who starts another under it is refused.
  */
 
 import { encodeError, HoldfastError, RunConflictError, RunNotFoundError, SnapshotError } from '../errors.ts'
@@ -17,19 +18,21 @@ import type { Ids } from '../time/ids.ts'
 import { type AnyWorkflow, definitionOf, type WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { RecoveryReport, RunResult } from './api.ts'
+import { condemn, unreadable } from './condemned.ts'
 import type { KeepAlive } from './keep-alive.ts'
 import type { RunServices } from './live.ts'
 import { ActorRun } from './live-run.ts'
 import { checkName } from './names.ts'
 import { waitingForDefinition } from './operations/waiting-for-definition.ts'
+import { createParking, type Parking } from './parking.ts'
 import type { Registry } from './registry.ts'
 import { isSameInput, keptInput } from './run-input.ts'
 import { rememberedTypes } from './run-memory.ts'
 import type { ResolvedStart } from './runtime-options.ts'
+import { createSleepers, type Sleepers } from './sleepers.ts'
 
 export interface RunsOptions {
   readonly store: Store
-  readonly epoch: number
   readonly registry: Registry
   readonly services: RunServices
   readonly ids: Ids
@@ -50,6 +53,12 @@ const mostDraws = 100
 /** Runs that are loaded from the store at once during recovery. */
 const recoveryPage = 500
 
+/** Statuses of runs that something is to be done for as soon as there is a process. */
+const awake: readonly RunStatus[] = ['pending', 'running', 'recovering', 'cancelling']
+const asleep: readonly RunStatus[] = ['waiting', 'paused']
+/** Of so many sleeping runs a recovery says whether they can be gone on with; the others show it when they wake. */
+const mostSleepersNamed = 1000
+
 export class Runs {
   readonly #options: RunsOptions
   readonly #live = new Map<string, ActorRun>()
@@ -60,10 +69,30 @@ export class Runs {
   readonly #waiters = new Map<string, Waiter[]>()
   /** The last change of each run that is being changed. */
   readonly #changes = new Map<string, Promise<void>>()
+  /** Those that are being taken up. */
+  readonly #adopting = new Map<string, Promise<void>>()
+  /** Those that could not be woken, since their workflow is not known. */
+  readonly #refused = new Set<string>()
+  readonly #parking: Parking<ActorRun>
+  readonly #sleepers: Sleepers
+  /** Sleeping runs are woken here, so runs may leave memory. */
+  #wakesSleepers = false
+  /** Sleeping runs that this process is there for, as far as it knows. */
+  #sleeping = 0
   #closedBy: unknown
 
   constructor(options: RunsOptions) {
     this.#options = options
+    const { clock, wheel, log } = options.services
+    this.#parking = createParking({ clock, wheel, park: run => this.#park(run) })
+    this.#sleepers = createSleepers({
+      store: options.store,
+      clock,
+      wheel,
+      log,
+      passesOver: id => this.#live.has(id) || this.#refused.has(id),
+      wake: ids => this.#wake(ids),
+    })
   }
 
   find(runId: string): ActorRun | undefined {
@@ -79,7 +108,12 @@ export class Runs {
     this.ensureOpen()
     const { services, registry } = this.#options
     const definition = definitionOf(workflow)
-    if (registry.add(workflow) && parent === undefined) {
+    const isNew = registry.add(workflow)
+    if (isNew && this.#refused.size > 0) {
+      this.#refused.clear()
+      this.#sleepers.note(services.clock.now())
+    }
+    if (isNew && parent === undefined) {
       services.log.warn(
         { workflow: definition.name },
         `workflow '${definition.name}' was not among createRuntime({ workflows }), so a recovery will not find its runs; add it there`,
@@ -106,7 +140,8 @@ export class Runs {
       if (known) {
         refuseOther(id, known, spec, definition)
         // Begun by an earlier process and not taken up yet: it goes on here.
-        if (row && !isEnded(row.status)) await (await this.adopt(id)).durable()
+        if (row && !isEnded(row.status) && !(this.#wakesSleepers && asleep.includes(row.status)))
+          await (await this.adopt(id)).durable()
         return id
       }
       const begun = this.#starting.get(id)
@@ -131,18 +166,20 @@ export class Runs {
    * what the caller asks of it at once, such as a pause, comes first.
    */
   async adopt(runId: string): Promise<ActorRun> {
-    this.ensureOpen()
-    const known = this.#live.get(runId)
-    if (known) return known
-    const [stored] = await this.#options.store.load([runId], rememberedTypes)
-    if (!stored) throw new RunNotFoundError(runId)
-    if (isEnded(stored.run.status)) {
-      throw new HoldfastError('run_not_open', `run ${runId} has ended as ${stored.run.status}`, {
-        runId,
-        status: stored.run.status,
-      })
+    for (;;) {
+      this.ensureOpen()
+      const known = this.#live.get(runId)
+      if (known) return known
+      const adopting = this.#adopting.get(runId)
+      if (adopting) await adopting
+      else break
     }
-    return this.#live.get(runId) ?? this.#takeUp(stored)
+    const outcome = (await this.#takeUpAll([runId])).get(runId)
+    if (outcome instanceof ActorRun) return outcome
+    if (outcome !== undefined) throw outcome
+    const row = await this.#options.store.readRun(runId)
+    if (!row) throw new RunNotFoundError(runId)
+    throw new HoldfastError('run_not_open', `run ${runId} has ended as ${row.status}`, { runId, status: row.status })
   }
 
   /**
@@ -186,8 +223,8 @@ export class Runs {
   /** Writes a run that is not in memory, and takes it up where it is unfinished, unless it is to be held. */
   async add(write: RunWrite, hold = false): Promise<void> {
     this.ensureOpen()
-    const { store, epoch, services } = this.#options
-    await store.commit(epoch, [write])
+    const { store, services } = this.#options
+    await store.commit(services.epoch, [write])
     services.announce({ id: write.runId }, write.journal ?? [])
     if (!hold && write.state && !isEnded(write.state.status)) await this.adopt(write.runId)
   }
@@ -211,30 +248,55 @@ export class Runs {
     this.ensureOpen()
     const recovered: string[] = []
     const skipped: { id: string; reason: string }[] = []
-    const ids = (await this.#options.store.unfinished()).filter(id => !this.#live.has(id))
+    const skip = (id: string, error: unknown): void =>
+      void skipped.push({ id, reason: error instanceof Error ? error.message : String(error) })
+    const { store, services } = this.#options
+    const ids = (await store.unfinished({ status: awake })).filter(id => !this.#live.has(id))
     for (let from = 0; from < ids.length; from += recoveryPage) {
-      for (const stored of await this.#options.store.load(ids.slice(from, from + recoveryPage), rememberedTypes)) {
-        if (this.#live.has(stored.run.id) || isEnded(stored.run.status)) continue
-        try {
-          await this.#takeUp(stored)
-          recovered.push(stored.run.id)
-        } catch (error) {
-          await this.#leaveWaiting(stored.run, error)
-          skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
+      for (const [id, outcome] of await this.#takeUpAll(ids.slice(from, from + recoveryPage))) {
+        if (outcome instanceof ActorRun) recovered.push(id)
+        else {
+          skip(id, outcome)
+          await this.#wakeParentOf(id)
         }
       }
     }
-    await this.#options.services.pipeline.settled()
+    if (!this.#wakesSleepers) await this.#lookAfterSleepers(recovered, skip)
+    await services.pipeline.settled()
     return { recovered, skipped }
   }
 
   /** A run whose definition has changed waits for it, and says so to who lists the runs; a paused one stays paused. */
   async #leaveWaiting(run: RunRow, error: unknown): Promise<void> {
     if (!(error instanceof SnapshotError) || error.code !== 'workflow_changed' || run.status === 'paused') return
-    const { store, epoch, services } = this.#options
+    const { store, services } = this.#options
     const [last] = await store.readJournal(run.id, { after: run.seq - 1, limit: 1 })
     const write = waitingForDefinition(run, last, error, services.clock.now())
-    if (write) await store.commit(epoch, [write])
+    if (write) await store.commit(services.epoch, [write])
+  }
+
+  /** From now on sleeping runs are woken by their timers; says of the first of them whether they can be gone on with. */
+  async #lookAfterSleepers(recovered: string[], skip: (id: string, error: unknown) => void): Promise<void> {
+    const { store, registry } = this.#options
+    this.#wakesSleepers = true
+    for (const run of this.#live.values()) this.#parking.note(run)
+    const ids = await store.unfinished({ status: asleep, limit: mostSleepersNamed })
+    for (const { run } of await store.load(ids, [])) {
+      if (this.#live.has(run.id)) continue
+      try {
+        registry.definitionFor(run)
+        recovered.push(run.id)
+        this.#sleeping++
+      } catch (error) {
+        this.#refused.add(run.id)
+        await this.#leaveWaiting(run, error)
+        skip(run.id, error)
+        await this.#wakeParentOf(run.id)
+      }
+    }
+    if (ids.length === mostSleepersNamed) this.#sleeping = Number.POSITIVE_INFINITY
+    await this.#sleepers.open()
+    this.#holdProcess()
   }
 
   /** Cancels a child whose parent has ended, in memory or not; one that has ended itself is left alone. */
@@ -256,30 +318,47 @@ export class Runs {
 
   /** The next end of a run. */
   async nextEnd(runId: string): Promise<RunResult> {
-    const live = this.#live.get(runId)
-    if (live) return live.nextResult()
-    const row = await this.#options.store.readRun(runId)
-    if (!row) throw new RunNotFoundError(runId)
-    if (isEnded(row.status) && row.outcome !== null) return JSON.parse(row.outcome) as RunResult
-    this.ensureOpen()
-    return (
-      this.#live.get(runId)?.nextResult() ??
-      new Promise((resolve, reject) => {
-        const waiters = this.#waiters.get(runId) ?? []
-        waiters.push({ resolve, reject })
-        this.#waiters.set(runId, waiters)
-      })
-    )
+    for (;;) {
+      const live = this.#live.get(runId)
+      if (live) return live.nextResult()
+      const row = await this.#options.store.readRun(runId)
+      if (!row) throw new RunNotFoundError(runId)
+      if (isEnded(row.status) && row.outcome !== null) return JSON.parse(row.outcome) as RunResult
+      this.ensureOpen()
+      // A run that was taken up while its row was read may have ended since.
+      const adopting = this.#adopting.get(runId)
+      if (adopting) await adopting
+      else if (!this.#live.has(runId)) break
+    }
+    return new Promise((resolve, reject) => this.#await(runId, [{ resolve, reject }]))
   }
 
   /** The end of the run is durable: it leaves memory. */
   ended(runId: string): void {
     const run = this.#live.get(runId)
     this.#live.delete(runId)
-    this.#options.keepAlive.set(this.#live.size > 0)
+    if (run) this.#parking.forget(run)
+    this.#holdProcess()
     for (const { resolve } of this.#waiters.get(runId) ?? []) resolve(run?.result as RunResult)
     this.#waiters.delete(runId)
+    const parent = run?.spec.parent?.runId
+    if (parent !== undefined && this.#wakesSleepers && !this.#live.has(parent)) void this.#wake([parent])
     this.admit()
+  }
+
+  /** What the run did is durable: it may have begun to wait, or found out that it need not. */
+  written(run: ActorRun): void {
+    if (this.#wakesSleepers) this.#parking.note(run)
+  }
+
+  /** Runs that are not in memory as they only wait, newest first: as many as a tree can show. */
+  async sleeping(): Promise<readonly RunRow[]> {
+    const ids = await this.#options.store.unfinished({ status: asleep, limit: mostSleepersNamed })
+    const stored = await this.#options.store.load(
+      ids.filter(id => !this.#live.has(id)),
+      [],
+    )
+    return stored.map(({ run }) => run)
   }
 
   /** A run that was held before it had begun waits for a place again. */
@@ -301,6 +380,8 @@ export class Runs {
   /** Lets go of every run; who waits for a result hears `reason`. */
   close(reason: unknown): void {
     this.#closedBy ??= reason
+    this.#parking.close()
+    this.#sleepers.close()
     for (const run of this.#live.values()) run.detach(reason)
     this.#live.clear()
     this.#options.keepAlive.set(false)
@@ -336,21 +417,143 @@ export class Runs {
     await run.durable()
   }
 
+  /**
+   * Takes up those that have not ended: a run, or why it cannot be. While this is under way nobody else takes them up,
+   * and what was read of them stays true, since only a run in memory is written.
+   */
+  async #takeUpAll(runIds: readonly string[]): Promise<Map<string, unknown>> {
+    const outcomes = new Map<string, unknown>()
+    const mine = runIds.filter(id => !this.#live.has(id) && !this.#adopting.has(id) && !this.#starting.has(id))
+    const { promise, resolve } = withResolvers()
+    for (const id of mine) this.#adopting.set(id, promise)
+    try {
+      const loaded = await this.#load(mine, outcomes)
+      const parents = await this.#endedParents(loaded)
+      this.ensureOpen()
+      for (const stored of loaded) {
+        if (isEnded(stored.run.status)) continue
+        const { id } = stored.run
+        try {
+          const fault = unreadable(stored)
+          if (fault) throw await this.#condemn(stored, fault)
+          outcomes.set(id, this.#takeUp(stored, parents))
+        } catch (error) {
+          await this.#leaveWaiting(stored.run, error)
+          outcomes.set(id, error)
+        }
+      }
+    } finally {
+      for (const id of mine) this.#adopting.delete(id)
+      resolve()
+    }
+    return outcomes
+  }
+
+  /** One run that the disk no longer gives back does not keep the others from being read. */
+  async #load(runIds: readonly string[], outcomes: Map<string, unknown>): Promise<readonly StoredRun[]> {
+    const { store } = this.#options
+    try {
+      return await store.load(runIds, rememberedTypes)
+    } catch (error) {
+      if (runIds.length === 1) throw error
+      const loaded: StoredRun[] = []
+      for (const id of runIds) {
+        try {
+          loaded.push(...(await store.load([id], rememberedTypes)))
+        } catch (failure) {
+          outcomes.set(id, failure)
+        }
+      }
+      return loaded
+    }
+  }
+
+  /** Sets a run aside of which too little can be read to start anything for it. Gives why. */
+  async #condemn(stored: StoredRun, fault: SnapshotError): Promise<SnapshotError> {
+    const { services } = this.#options
+    services.log.error({ runId: stored.run.id, error: encodeError(fault) }, `run ${stored.run.id} is quarantined`)
+    const write = condemn(stored, fault, services.clock.now())
+    await new Promise<void>((committed, reject) => {
+      let pending: typeof write | undefined = write
+      const takeWrite = (): typeof write | undefined => {
+        const taken = pending
+        pending = undefined
+        return taken
+      }
+      services.pipeline.mark({ takeWrite, committed })
+      services.pipeline.settled().catch(reject)
+    })
+    return fault
+  }
+
+  async #endedParents(loaded: readonly StoredRun[]): Promise<Map<string, RunRow>> {
+    const ended = new Map<string, RunRow>()
+    for (const parent of new Set(loaded.map(({ run }) => run.parent?.runId))) {
+      const row = parent === undefined ? undefined : await this.#options.store.readRun(parent)
+      if (row && isEnded(row.status)) ended.set(row.id, row)
+    }
+    return ended
+  }
+
   /** A child whose parent ended while no process could cancel it is cancelled now. */
-  async #takeUp(stored: StoredRun): Promise<ActorRun> {
-    const { parent } = stored.run
-    const row = parent && (await this.#options.store.readRun(parent.runId))
-    const known = this.#live.get(stored.run.id)
-    if (known) return known
+  #takeUp(stored: StoredRun, endedParents: ReadonlyMap<string, RunRow>): ActorRun {
     const run = this.#revive(stored)
-    const reopenedSince = (run.memory.amended.reopenedAt ?? 0) > (row?.endedAt ?? 0)
-    if (row && isEnded(row.status) && run.options.onParentClose !== 'abandon' && !reopenedSince)
-      run.cancel(`its parent ${row.id} has ended`)
+    if (asleep.includes(stored.run.status)) this.#sleeping = Math.max(0, this.#sleeping - 1)
+    const parent = stored.run.parent && endedParents.get(stored.run.parent.runId)
+    const reopenedSince = (run.memory.amended.reopenedAt ?? 0) > (parent?.endedAt ?? 0)
+    if (parent && run.options.onParentClose !== 'abandon' && !reopenedSince) {
+      run.cancel(`its parent ${parent.id} has ended`)
+    }
     return run
   }
 
+  /** Brings sleeping runs back, since something has come that they may wait for. */
+  async #wake(runIds: readonly string[]): Promise<void> {
+    try {
+      const woken: ActorRun[] = []
+      for (const [id, outcome] of await this.#takeUpAll(runIds)) {
+        if (outcome instanceof ActorRun) woken.push(outcome)
+        else await this.#refuse(id, outcome)
+      }
+      await Promise.all(woken.map(run => run.durable()))
+    } catch (error) {
+      if (this.#closedBy === undefined)
+        this.#options.services.log.warn({ error: encodeError(error) }, 'sleeping runs could not be woken')
+    }
+  }
+
+  async #refuse(runId: string, error: unknown): Promise<void> {
+    this.#refused.add(runId)
+    this.#options.services.log.warn({ runId, error: encodeError(error) }, `run ${runId} could not be woken`)
+    await this.#wakeParentOf(runId)
+  }
+
+  /** The workflow of a child may be known to the code of its parent alone, which gives it again when it runs. */
+  async #wakeParentOf(runId: string): Promise<void> {
+    const parent = (await this.#options.store.readRun(runId))?.parent?.runId
+    if (parent !== undefined && !this.#live.has(parent) && !this.#refused.has(parent)) await this.#wake([parent])
+  }
+
+  /** The run leaves memory: from here on the store has it, until something moves it. */
+  #park(run: ActorRun): void {
+    this.#live.delete(run.id)
+    this.#sleeping++
+    const { nextDueAt } = run
+    this.#await(run.id, run.leave())
+    if (nextDueAt !== undefined) this.#sleepers.note(nextDueAt)
+    this.#holdProcess()
+  }
+
+  #await(runId: string, waiters: readonly Waiter[]): void {
+    if (waiters.length > 0) this.#waiters.set(runId, [...(this.#waiters.get(runId) ?? []), ...waiters])
+  }
+
+  #holdProcess(): void {
+    this.#options.keepAlive.set(this.#live.size > 0 || this.#sleeping > 0)
+  }
+
   #revive(stored: StoredRun): ActorRun {
-    const { registry, services, epoch } = this.#options
+    const { registry, services } = this.#options
     const definition = registry.definitionFor(stored.run)
     const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
     this.#hold(run)
@@ -360,13 +563,13 @@ export class Runs {
       run.timers.rearm()
       if (this.#hasPlace()) run.launch()
       else this.#enqueue(run)
-    } else run.revive(epoch)
+    } else run.revive()
     return run
   }
 
   #hold(run: ActorRun): void {
     this.#live.set(run.id, run)
-    this.#options.keepAlive.set(true)
+    this.#holdProcess()
   }
 
   #enqueue(run: ActorRun): void {
@@ -428,4 +631,12 @@ function migrated(stored: StoredRun, definition: WorkflowDefinition): StoredRun 
       snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null,
     },
   }
+}
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {}
+  const promise = new Promise<void>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
 }

@@ -6,6 +6,7 @@ import type { WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
 import { checkedValue } from './checked-value.ts'
 import { checkName } from './names.ts'
+import { outcomeSignal } from './unknown-outcome.ts'
 
 /** @throws ValidationError when the workflow has no such signal, or the payload is not of its form */
 export function acceptedPayload(definition: WorkflowDefinition, name: string, payload: unknown): JsonText {
@@ -15,6 +16,7 @@ export function acceptedPayload(definition: WorkflowDefinition, name: string, pa
   if (name.startsWith('xstate.')) {
     throw new ValidationError(`${where}: names that begin with 'xstate.' are reserved`, { signal: name })
   }
+  if (name === outcomeSignal) return encodeJson(payload ?? {}, where) as JsonText
   const schema = Object.hasOwn(definition.signals, name) ? definition.signals[name] : undefined
   if (!schema) {
     refuseUnknown(definition, name, where)

@@ -5,7 +5,7 @@
  */
 
 import { z } from 'zod'
-import { encodeError, StageError, ValidationError } from '../errors.ts'
+import { encodeError, ValidationError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { type Backoff, backoffDelayMs } from '../time/backoff.ts'
 import { type Duration, toMs } from '../time/duration.ts'
@@ -14,6 +14,7 @@ import type { StepContext, StepOptions } from '../workflow/stage-context.ts'
 import { bounded } from './bounded-work.ts'
 import type { Attempt } from './live.ts'
 import { checkName } from './names.ts'
+import { doubtsOf, type OutcomeAnswer, settleUnknown } from './unknown-outcome.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: 'must be a duration',
@@ -51,9 +52,13 @@ export async function runStep<T>(
   }
   checkName(`${name}${options.key ?? ''}`, where)
   const key = options.key === undefined ? attempt.nextKey(`step:${name}`) : `step:${name}:(${options.key})`
+  attempt.asked.add(key)
   const known = run.ledger(stage.name, key)
   if (known?.state === 'succeeded') return (JSON.parse(known.data) as { value?: T }).value as T
-  if (known?.state === 'intended') admitUnknown(attempt, key, where)
+  if (known?.state === 'intended' || known?.state === 'unknown') {
+    const told = await settleUnknown(attempt, known, where)
+    if (told) return recordTold<T>(attempt, key, told)
+  }
   const backoff = backoffOf(options.retry?.backoff, stage.profile.retry.backoff)
   const timeoutMs = options.timeout === undefined ? undefined : toMs(options.timeout, 'step timeout')
   return attempt.working(async () => {
@@ -81,7 +86,7 @@ async function tryStep<T>(
   const record = (state: 'intended' | 'succeeded' | 'failed', data: string): void =>
     run.putLedger({ stage: stage.name, key, kind: 'step', state, data })
   run.dispatch(() => {
-    record('intended', '{}')
+    record('intended', doubtsOf(run.ledger(stage.name, key)))
     run.journal('step.intended', { key }, stage.where(attempt))
   })
   await attempt.durable()
@@ -123,17 +128,17 @@ function runBounded<T>(
   )
 }
 
-/** The step was begun by a process that died: whether it happened is unknown. */
-function admitUnknown(attempt: Attempt, key: string, where: string): void {
+/** An operator found out that the step had been done, and with what value. */
+async function recordTold<T>(attempt: Attempt, key: string, told: OutcomeAnswer): Promise<T> {
   const { stage } = attempt
-  const { run } = stage
-  const policy = stage.profile.unknownOutcome
-  run.dispatch(() => run.journal('step.unknown', { key, policy }, stage.where(attempt)))
-  if (policy === 'retry') return
-  throw new StageError(
-    `${where} was under way when its process died, and profile '${stage.profile.name}' says '${policy}' for an unknown outcome; find out whether it happened before the run goes on`,
-    { stage: stage.name, key, kind: 'unknown_outcome' },
-  )
+  const value = 'value' in told ? told.value : undefined
+  const data = value === undefined ? '{}' : JSON.stringify({ value })
+  stage.run.dispatch(() => {
+    stage.run.putLedger({ stage: stage.name, key, kind: 'step', state: 'succeeded', data })
+    stage.run.journal('step.succeeded', { key, told: true }, stage.where(attempt))
+  })
+  await attempt.durable()
+  return value as T
 }
 
 function pause(attempt: Attempt, delayMs: number): Promise<void> {

@@ -9,6 +9,8 @@ export type TimerPurpose =
   | { readonly kind: 'sleep'; readonly stage: string; readonly key: string }
   /** A `waitFor` of a stage has waited long enough. */
   | { readonly kind: 'wait'; readonly stage: string; readonly key: string }
+  /** Another run did what this one may wait for: it is to look. */
+  | { readonly kind: 'wake' }
   /** `after` or a delayed event of a user's machine; kept only to be scheduled again in XState after a restart. */
   | {
       readonly kind: 'scheduled'

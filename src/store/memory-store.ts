@@ -31,6 +31,7 @@ import {
   type RunState,
   type RunWrite,
   type SignalRow,
+  type SleepingTimer,
   type Store,
   type StoredRun,
   type StoreOwner,
@@ -73,7 +74,22 @@ export function memoryStore(): Store {
     },
 
     readRun: async runId => runRow(runs.get(runId)),
-    unfinished: async () => [...runs.values()].filter(record => !isEnded(record.state.status)).map(record => record.id),
+    unfinished: async ({ status, limit = Number.POSITIVE_INFINITY } = {}) =>
+      [...runs.values()]
+        .filter(({ state }) => !isEnded(state.status) && (status?.includes(state.status) ?? true))
+        .slice(0, limit)
+        .map(record => record.id),
+    sleepingTimers: async ({ above, limit = 1000 } = {}) => {
+      const placeOf = ({ dueAt, runId, key }: SleepingTimer): TimerPlace => [dueAt, runs.get(runId)?.ordinal ?? 0, key]
+      const place = above && placeOf(above)
+      return [...runs.values()]
+        .flatMap(sleepingTimersOf)
+        .map(timer => ({ timer, place: placeOf(timer) }))
+        .filter(found => !place || compare(found.place, place) > 0)
+        .sort((a, b) => compare(a.place, b.place))
+        .slice(0, limit)
+        .map(({ timer }) => timer)
+    },
     load: async (runIds, journalTypes) => {
       const wanted = new Set(journalTypes)
       return runIds.flatMap(runId => storedRun(runs.get(runId), wanted))
@@ -183,6 +199,23 @@ function apply(runs: Map<string, StoredRecord>, write: RunWrite, nextOrdinal: ()
     const signal = record.signals.get(ordinal)
     if (signal) record.signals.set(ordinal, frozen({ ...signal, consumed: true }))
   }
+  for (const { runId, ...row } of write.wake ?? []) {
+    const other = runs.get(runId)
+    if (other && !isEnded(other.state.status)) other.timers.set(row.key, frozen(row))
+  }
+}
+
+type TimerPlace = readonly [dueAt: number, ordinal: number, key: string]
+
+function compare(a: TimerPlace, b: TimerPlace): number {
+  return a[0] - b[0] || a[1] - b[1] || (a[2] < b[2] ? -1 : a[2] > b[2] ? 1 : 0)
+}
+
+function sleepingTimersOf({ id, state, timers }: StoredRecord): SleepingTimer[] {
+  if (state.status !== 'waiting' && state.status !== 'paused') return []
+  return [...timers.values()]
+    .filter(({ key }) => state.status === 'waiting' || key.startsWith('run:'))
+    .map(({ key, dueAt }) => ({ runId: id, key, dueAt }))
 }
 
 function createRecord(runs: Map<string, StoredRecord>, runId: string, run: NewRun, ordinal: number): StoredRecord {

@@ -59,6 +59,7 @@ export function refuseUnstorable(write: RunWrite): void {
   for (const row of write.ledger ?? []) refuseUnstorableName(row.stage, row.key)
   for (const row of write.setTimers ?? []) refuseUnstorableName(row.key)
   for (const row of write.addSignals ?? []) refuseUnstorableName(row.name)
+  for (const row of write.wake ?? []) refuseUnstorableName(row.runId, row.key)
 }
 
 export function refuseUnstorableName(...names: readonly (string | undefined)[]): void {

@@ -6,7 +6,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'
-import { notAFile, weakSetting } from './sqlite-errors.ts'
+import { isHalfMade, notAFile, weakSetting } from './sqlite-errors.ts'
 import { migrate, schemaVersion } from './sqlite-schema.ts'
 
 /** What is set on a connection that writes, and must read back so. `synchronous` 2 is FULL. */
@@ -47,7 +47,7 @@ export function openForWriting(driver: SqliteDriver, path: string, migratesOlder
 }
 
 /** Opens the file for reading; undefined where there is no store yet: no file, or one without tables. */
-export function openForReading(driver: SqliteDriver, path: string): SqliteDatabase | undefined {
+export function openForReading(driver: SqliteDriver, path: string, mends = true): SqliteDatabase | undefined {
   const file = statSync(path, { throwIfNoEntry: false })
   if (file?.isDirectory()) throw notAFile(path)
   if (!file || file.size === 0) return undefined
@@ -57,10 +57,22 @@ export function openForReading(driver: SqliteDriver, path: string): SqliteDataba
     if (schemaVersion(database, path) > 0) return database
   } catch (error) {
     database.close()
-    throw error
+    if (!mends || !isHalfMade(error)) throw error
+    finishHalfMade(driver, path)
+    return openForReading(driver, path, false)
   }
   database.close()
   return undefined
+}
+
+/** The power failed while the file was being made: only who may write can undo what was begun. */
+function finishHalfMade(driver: SqliteDriver, path: string): void {
+  const database = driver.open(path)
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}; SELECT count(*) FROM sqlite_master`)
+  } finally {
+    database.close()
+  }
 }
 
 /** Closes the owner's connection, with the write-ahead log moved into the file where no reader holds it. */

@@ -40,6 +40,9 @@ export function storeFailure(failure: unknown, path: string, doing: string): Hol
 
 export const isBusy = (failure: unknown): boolean => primaryCode(failure) === sqlite.busy
 
+/** Of a read: a transaction of before write-ahead logging was cut off, and only a writer can undo it. */
+export const isHalfMade = (failure: unknown): boolean => primaryCode(failure) === sqlite.readonly
+
 export const isConstraint = (failure: unknown): boolean => primaryCode(failure) === sqlite.constraint
 
 /** The file is an SQLite database, and another program's. */
@@ -61,6 +64,13 @@ export const noStore = (path: string): StoreError =>
   new StoreError('store_missing', `There is no store at ${path}. Name the directory that it is in, or its file.`, {
     location: path,
   })
+/** Two names of one file are two locks and two logs, and each owner would not see what the other wrote. */
+export const manyNames = (path: string, names: number): StoreError =>
+  new StoreError(
+    'store_failed',
+    `The store ${path} has ${names} names (hard links), and a database with a log beside it can have one. Nothing was changed; remove the other names, or make them copies.`,
+    { location: path, names },
+  )
 
 export const newerStore = (path: string, version: number, known: number): StoreError =>
   new StoreError(

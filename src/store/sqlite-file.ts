@@ -3,6 +3,7 @@
  * command is left, for the first time. Closing gives up the connection and the claim; the file may be claimed again.
  * What is opened and locked is the real file behind the path, so that two paths to one file are one store.
  */
+import { statSync } from 'node:fs'
 import { leaseLost, ownedElsewhere } from './refusals.ts'
 import {
   closeWriter,
@@ -14,7 +15,7 @@ import {
 } from './sqlite-connection.ts'
 import { copyDatabase } from './sqlite-copy.ts'
 import type { SqliteDatabase, SqliteDriver } from './sqlite-driver.ts'
-import { noStore, storeFailure } from './sqlite-errors.ts'
+import { manyNames, noStore, storeFailure } from './sqlite-errors.ts'
 import { findingsIn } from './sqlite-findings.ts'
 import { isOwned, type OwnershipLock, takeOwnership } from './sqlite-ownership.ts'
 import { realPathOf } from './sqlite-path.ts'
@@ -87,6 +88,8 @@ export class StoreFile {
     if (this.#claim) throw ownedElsewhere(this.#path, this.#claim.owner)
     const path = realPathOf(this.#path)
     makePlace(path)
+    const names = statSync(path, { throwIfNoEntry: false })?.nlink ?? 1
+    if (names > 1) throw manyNames(this.#path, names)
     // What is there is read first: a file that is no store of ours is refused before anything is put beside it.
     const current = this.#connection(driver)
     const lock = takeOwnership(driver, path)

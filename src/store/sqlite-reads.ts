@@ -8,14 +8,17 @@ import { rollBack } from './sqlite-schema.ts'
 import {
   type Command,
   type CommandReply,
-  endedStatuses,
+  isEnded,
   type JournalRow,
   type LedgerRow,
   type Page,
   type PositionedRow,
   type RunFilter,
   type RunRow,
+  type RunStatus,
+  runStatuses,
   type SignalRow,
+  type SleepingTimer,
   type StoredRun,
   type StoreOwner,
   type TimerRow,
@@ -23,7 +26,8 @@ import {
 
 export interface SqliteReads {
   run(runId: string): RunRow | undefined
-  unfinished(): readonly string[]
+  unfinished(filter?: { readonly status?: readonly RunStatus[]; readonly limit?: number }): readonly string[]
+  sleepingTimers(above: SleepingTimer | undefined, limit: number): readonly SleepingTimer[]
   load(runIds: readonly string[], journalTypes: readonly string[]): readonly StoredRun[]
   list(filter: RunFilter): Page<RunRow>
   journal(runId: string, after: number, limit: number): readonly JournalRow[]
@@ -40,7 +44,16 @@ export function sqliteReads(database: SqliteDatabase): SqliteReads {
   const statements = prepareReads(database)
   return {
     run: runId => runOf(statements.run.get(runId) as RunColumns | undefined),
-    unfinished: () => (statements.unfinished.all() as { run_id: string }[]).map(row => row.run_id),
+    unfinished: ({ status = liveStatuses, limit = -1 } = {}) =>
+      (
+        statements.unfinished.all(JSON.stringify(status.filter(one => !isEnded(one))), limit) as { run_id: string }[]
+      ).map(row => row.run_id),
+    sleepingTimers: (above, limit) => {
+      const found = above
+        ? statements.sleepingTimersAbove.all(above.dueAt, above.dueAt, above.runId, above.key, limit)
+        : statements.sleepingTimers.all(limit)
+      return (found as SleepingTimer[]).map(timer => ({ ...timer }))
+    },
     load: (runIds, journalTypes) => {
       const journal = database.prepare(journalOfTypes(journalTypes.length))
       return reading(database, () => runIds.flatMap(runId => loadRun(statements, journal, runId, journalTypes)))
@@ -73,13 +86,25 @@ const journalColumns = 'seq, at, type, schema_version AS schemaVersion, stage, a
 
 const rowOf = '(SELECT id FROM runs WHERE run_id = ?)'
 
+const liveStatuses = runStatuses.filter(status => !isEnded(status))
+
+/** Timers of runs that sleep, in the order in which they come due: the index of due times is walked, never sorted. */
+const sleepingTimers = (above: string): string =>
+  `SELECT r.run_id AS runId, t.key, t.due_at AS dueAt
+    FROM timers t CROSS JOIN run_states s ON s.run = t.run CROSS JOIN runs r ON r.id = t.run
+    WHERE ${above} (s.status = 'waiting' OR (s.status = 'paused' AND t.key GLOB 'run:*'))
+    ORDER BY t.due_at, t.run, t.key LIMIT ?`
+
 function prepareReads(database: SqliteDatabase) {
-  const ended = endedStatuses.map(status => `'${status}'`).join(', ')
   return {
     run: database.prepare(`SELECT ${runColumns} FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`),
     unfinished: database.prepare(
       `SELECT r.run_id FROM run_states s INDEXED BY run_states_not_completed JOIN runs r ON r.id = s.run
-        WHERE s.status <> 'completed' AND s.status NOT IN (${ended}) ORDER BY s.run`,
+        WHERE s.status <> 'completed' AND s.status IN (SELECT value FROM json_each(?)) ORDER BY s.run LIMIT ?`,
+    ),
+    sleepingTimers: database.prepare(sleepingTimers('')),
+    sleepingTimersAbove: database.prepare(
+      sleepingTimers(`t.due_at >= ? AND (t.due_at, t.run, t.key) > (?, ${rowOf}, ?) AND`),
     ),
     journal: database.prepare(
       `SELECT ${journalColumns} FROM journal WHERE run = ${rowOf} AND seq > ? ORDER BY seq LIMIT ?`,
@@ -129,8 +154,17 @@ function runOf(columns: RunColumns | undefined): RunRow | undefined {
   return {
     ...rest,
     ...(source === null ? {} : { source }),
-    tags: JSON.parse(tags) as string[],
+    tags: tagsOf(tags),
     ...(parentRunId === null ? {} : { parent: { runId: parentRunId, stage: parentStage as string } }),
+  }
+}
+
+/** A damaged row costs its tags, and no other run anything. */
+function tagsOf(text: string): string[] {
+  try {
+    return JSON.parse(text) as string[]
+  } catch {
+    return []
   }
 }
 

@@ -79,6 +79,8 @@ export const migrations: readonly Migration[] = [
       CREATE INDEX commands_pending ON commands (position) WHERE replied = 0;
     `,
   },
+  // Runs that only wait are not in memory: what is due next is asked of the file.
+  { version: 2, sql: 'CREATE INDEX timers_by_due ON timers (due_at)' },
 ]
 
 /** 'HOLD' in ASCII, in the header of the file: says whose database it is. */

@@ -24,7 +24,8 @@ export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver
     },
 
     readRun: runId => file.read(undefined, reads => reads.run(runId)),
-    unfinished: () => file.read([], reads => reads.unfinished()),
+    unfinished: filter => file.read([], reads => reads.unfinished(filter)),
+    sleepingTimers: ({ above, limit = 1000 } = {}) => file.read([], reads => reads.sleepingTimers(above, limit)),
     load: (runIds, journalTypes) => file.read([], reads => reads.load(runIds, journalTypes)),
     list: filter => file.read({ items: [] }, reads => reads.list(filter)),
     readJournal: (runId, { after = 0, limit = 1000 } = {}) =>

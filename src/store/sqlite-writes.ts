@@ -17,16 +17,17 @@ import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts'
 import { isConstraint } from './sqlite-errors.ts'
 import { purgeRuns } from './sqlite-purge.ts'
 import { rollBack } from './sqlite-schema.ts'
-import type {
-  Command,
-  CommandReply,
-  JournalRow,
-  NewRun,
-  PurgeFilter,
-  RunState,
-  RunStatus,
-  RunWrite,
-  StoreOwner,
+import {
+  type Command,
+  type CommandReply,
+  endedStatuses,
+  type JournalRow,
+  type NewRun,
+  type PurgeFilter,
+  type RunState,
+  type RunStatus,
+  type RunWrite,
+  type StoreOwner,
 } from './store.ts'
 
 export interface SqliteWrites {
@@ -163,6 +164,7 @@ export function insertCommand(database: SqliteDatabase, command: Command): void 
 type WriteStatements = ReturnType<typeof prepareWrites>
 
 function prepareWrites(database: SqliteDatabase) {
+  const ended = endedStatuses.map(status => `'${status}'`).join(', ')
   const prepare = (sql: string): SqliteStatement => database.prepare(sql)
   return {
     begin: prepare('BEGIN IMMEDIATE'),
@@ -195,6 +197,10 @@ function prepareWrites(database: SqliteDatabase) {
     ),
     clearTimer: prepare('DELETE FROM timers WHERE run = ? AND key = ?'),
     setTimer: prepare('INSERT OR REPLACE INTO timers (run, key, due_at, data) VALUES (?, ?, ?, ?)'),
+    wake: prepare(
+      `INSERT OR REPLACE INTO timers (run, key, due_at, data)
+        SELECT r.id, ?, ?, ? FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ? AND s.status NOT IN (${ended})`,
+    ),
     addSignal: prepare('INSERT INTO signals (run, ordinal, name, payload, at) VALUES (?, ?, ?, ?, ?)'),
     consumeSignal: prepare('UPDATE signals SET consumed = 1 WHERE run = ? AND ordinal = ?'),
     reply: prepare('UPDATE commands SET replied = 1, reply_value = ?, reply_error = ? WHERE id = ? AND replied = 0'),
@@ -215,6 +221,7 @@ function writeEffects(statements: WriteStatements, run: number, write: RunWrite)
     )
   }
   for (const ordinal of write.consumeSignals ?? []) statements.consumeSignal.run(run, ordinal)
+  for (const row of write.wake ?? []) statements.wake.run(row.key, row.dueAt, row.data, row.runId)
 }
 
 /** Runs an insert whose uniqueness is a promise of the port: a row that exists is refused in its words. */

@@ -98,7 +98,10 @@ export interface LedgerRow {
   readonly data: JsonText
 }
 
-/** A durable timer: identity is run and key. */
+/**
+ * A durable timer: identity is run and key. One whose key begins with `run:` counts for the run as a whole, while it is
+ * paused too.
+ */
 export interface TimerRow {
   readonly key: string
   readonly dueAt: number
@@ -133,6 +136,20 @@ export interface RunWrite {
   readonly addSignals?: readonly Omit<SignalRow, 'consumed'>[] | undefined
   /** Ordinals of the signals that were taken. */
   readonly consumeSignals?: readonly number[] | undefined
+  /** Timers of other runs, as if they had set them; for a run that has ended or does not exist nothing happens. */
+  readonly wake?: readonly Wake[] | undefined
+}
+
+/** A timer that one run sets for another, so that what the one did is not missed by the other. */
+export interface Wake extends TimerRow {
+  readonly runId: string
+}
+
+/** A timer of a run that sleeps: it waits, or it is paused and the timer is one of the run as a whole. */
+export interface SleepingTimer {
+  readonly runId: string
+  readonly key: string
+  readonly dueAt: number
 }
 
 /** A run with everything that is needed to go on with it. */
@@ -241,8 +258,10 @@ export interface Store {
   commit(epoch: number, writes: readonly RunWrite[]): Promise<void>
 
   readRun(runId: string): Promise<RunRow | undefined>
-  /** Ids of all runs that have not ended, oldest first. */
-  unfinished(): Promise<readonly string[]>
+  /** Ids of all runs that have not ended, oldest first; of those in these states, and at most so many, where asked. */
+  unfinished(filter?: { readonly status?: readonly RunStatus[]; readonly limit?: number }): Promise<readonly string[]>
+  /** Timers of sleeping runs, by due time, then run, then key; those above a place in that order. `limit` default 1000. */
+  sleepingTimers(range?: { readonly above?: SleepingTimer; readonly limit?: number }): Promise<readonly SleepingTimer[]>
   /** Unknown ids are left out. `journalTypes`: which journal rows to bring along. */
   load(runIds: readonly string[], journalTypes: readonly string[]): Promise<readonly StoredRun[]>
   list(filter: RunFilter): Promise<Page<RunRow>>

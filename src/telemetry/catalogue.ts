@@ -6,6 +6,10 @@
 export const journalEventTypes = {
   'run.started': 'The run began. data: workflow, version, profile',
   'run.recovered': 'A new process took the run up again. data: epoch, crashes',
+  'run.woken': 'The run had left memory while it only waited, and is back.',
+  'snapshot.refused': 'The snapshot could not be restored. data: error, snapshotHash, snapshotBytes',
+  'record.corrupt': 'A row of the run is damaged in the store and was left out. data: what, message',
+  'run.rebuilt': 'The run was rebuilt from its journal; what was under way starts anew.',
   'run.waiting': 'Nothing in the run works; it waits. data: for[] of { stage, kind, name?, until? }',
   'run.active': 'Something in the run works again.',
   'run.paused': 'An operator held the run. data: reason',
@@ -58,6 +62,8 @@ export const journalEventTypes = {
   'call.unknown': 'A model call was under way when its process died. data: key, policy',
   'call.replayed': 'A recorded answer was given instead of a call. data: key',
   'ledger.superseded': 'Recorded effects of a stage will be asked anew; they stay booked. data: keys[]',
+  'ledger.diverged':
+    'A stage succeeded without asking for what an earlier execution had recorded. data: unasked[] of keys',
   'sleep.begun': 'A stage sleeps. data: key, until',
   'sleep.ended': 'The sleep is over. data: key',
   'wait.begun': 'A stage waits for a signal. data: key, name, until?',

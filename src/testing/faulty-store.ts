@@ -83,7 +83,8 @@ export function faultyStore(store: Store, options: FaultyStoreOptions = {}): Fau
 
     readEvents: (after, limit) => alive(() => store.readEvents(after, limit)),
     readRun: runId => alive(() => store.readRun(runId)),
-    unfinished: () => alive(() => store.unfinished()),
+    unfinished: filter => alive(() => store.unfinished(filter)),
+    sleepingTimers: range => alive(() => store.sleepingTimers(range)),
     load: (runIds, journalTypes) => alive(() => store.load(runIds, journalTypes)),
     list: filter => alive(() => store.list(filter)),
     readJournal: (runId, range) => alive(() => store.readJournal(runId, range)),

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { sqliteStore } from '../../src/store/sqlite-store.ts'
 import { seededRandom } from '../../src/time/random.ts'
+import { prove } from '../support/proof.ts'
 
 const kills = Number(process.env.HOLDFAST_KILLS ?? 50)
 const seed = Number(process.env.HOLDFAST_SEED ?? 20261123)
@@ -42,7 +43,9 @@ async function runProgram(
 }
 
 describe(`a run whose process is killed (seed ${seed})`, () => {
-  it(`completes after each of ${kills} kills, and nothing recorded is done again`, async () => {
+  it(`completes after each of ${kills} kills, and nothing recorded is done again`, {
+    timeout: 60_000 + kills * 6_000,
+  }, async () => {
     const random = seededRandom(seed)
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-kill-'))
     const calm = join(directory, 'calm')
@@ -52,6 +55,7 @@ describe(`a run whose process is killed (seed ${seed})`, () => {
 
     let done = 0
     let killed = 0
+    const counted = { steps: 0, calls: 0, again: 0 }
     for (let id = 0; killed < kills; id++) {
       const trace = join(directory, `trace-${id}`)
       const args = [join(directory, 'killed.db'), trace, `run-${id}`]
@@ -86,7 +90,24 @@ describe(`a run whose process is killed (seed ${seed})`, () => {
       const unknown = rows.filter(row => row.type === 'step.unknown').length
       const effects = linesOf(join(directory, `trace-${id}`)).filter(line => line.startsWith('effect ')).length
       expect(effects, `run-${id}`).toBeLessThanOrEqual(steps.length + unknown)
+      // Nor is a model call that was recorded as answered made again.
+      const answered = rows.filter(row => row.type === 'call.succeeded').map(row => `${row.stage} ${row.data}`)
+      expect(new Set(answered).size, `run-${id}: no answer is recorded twice`).toBe(answered.length)
+      const unknownCalls = rows.filter(row => row.type === 'call.unknown').length
+      const made = linesOf(join(directory, `trace-${id}`)).filter(line => line.startsWith('call ')).length
+      expect(made, `run-${id}`).toBeLessThanOrEqual(answered.length + unknownCalls)
+      counted.steps += effects
+      counted.calls += made
+      counted.again += effects - steps.length + made - answered.length
     }
+    prove(`real kill -9 of a run of ten stages (seed ${seed})`, {
+      kills: killed,
+      'runs, each as if never killed': done,
+      'steps made': counted.steps,
+      'model calls made': counted.calls,
+      'of them once more since the outcome was unknown': counted.again,
+      'recorded ones made again': 0,
+    })
     await store.close()
     rmSync(directory, { recursive: true })
   })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { linkSync, mkdtempSync, rmSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -19,12 +19,15 @@ afterEach(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 interface Writer {
+  /** Why it ended by itself. */
+  readonly ended: Promise<string>
   readonly pid: number
   readonly epoch: number
   /** The last acknowledged sequence number of each run. */
   readonly acknowledged: ReadonlyMap<string, number>
   /** Resolves when that many writes have been acknowledged. */
   reached(count: number): Promise<void>
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** `kill -9`; resolves when it is gone. */
   kill(): Promise<void>
 }
@@ -56,8 +59,11 @@ async function startWriter(file: string): Promise<Writer> {
       }
     })
   })
+  const ended = new Promise<string>(resolve => child.once('close', () => resolve(complaints)))
   await claimed
   return {
+    ended,
+    signal: name => void child.kill(name),
     pid: child.pid as number,
     epoch,
     acknowledged,
@@ -130,4 +136,52 @@ test('one live process owns the file; another is refused, reads, and hands comma
   expect(next.epoch).toBe(writer.epoch + 1)
   await expect(startWriter(file)).rejects.toThrow('store_owned')
   await store.close()
+})
+
+test('a zombie that is continued after another has taken over changes nothing', async () => {
+  const file = join(directory, 'zombie.db')
+  const zombie = await startWriter(file)
+  const store = sqliteStore(file)
+  await zombie.reached(6)
+  let owner: { epoch: number } | undefined
+  for (let tries = 0; owner === undefined && tries < 20; tries++) {
+    zombie.signal('SIGSTOP')
+    // It is alive, so the store is its own, until somebody takes its lock away by hand.
+    await expect(sqliteStore(file).claim({ pid: 1, host: 'here', at: 1 })).rejects.toMatchObject({
+      code: expect.stringMatching(/^store_(owned|failed)$/),
+    })
+    unlinkSync(`${file}-owner`)
+    // It may have been stopped in the middle of a transaction, which nobody else can get past.
+    owner = await store.claim({ pid: process.pid, host: 'here', at: 1 }).catch(() => undefined)
+    if (owner) break
+    zombie.signal('SIGCONT')
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  expect(owner?.epoch).toBe(zombie.epoch + 1)
+  const seen = async () => {
+    const runIds = await store.unfinished()
+    return (await store.load(runIds, ['stage.succeeded'])).map(({ run, journal }) => [run.id, run.seq, journal.length])
+  }
+  const before = await seen()
+  zombie.signal('SIGCONT')
+  expect(await zombie.ended).toContain('LeaseLostError')
+  expect(await seen()).toEqual(before)
+  const place = { workflow: 'w', version: '1', definitionHash: 'h', input: '{}', options: '{}', tags: [], createdAt: 1 }
+  await store.commit(owner?.epoch ?? 0, [{ runId: 'mine', create: place }])
+  expect((await seen()).length).toBe(before.length + 1)
+  await store.close()
+})
+
+test('a database that has two names is refused: each would have a lock and a log of its own', async () => {
+  const file = join(directory, 'named.db')
+  const store = sqliteStore(file)
+  await store.claim({ pid: 1, host: 'here', at: 1 })
+  await store.close()
+  linkSync(file, join(directory, 'second-name.db'))
+  for (const name of ['named.db', 'second-name.db']) {
+    await expect(sqliteStore(join(directory, name)).claim({ pid: 1, host: 'here', at: 1 })).rejects.toMatchObject({
+      code: 'store_failed',
+      message: expect.stringContaining('hard links'),
+    })
+  }
 })

@@ -29,7 +29,7 @@ export interface Life {
 }
 
 const runId = 'r'
-const longestMinutes = 300
+const longestMinutes = 900
 
 export class RunWorld {
   readonly clock = virtualClock()

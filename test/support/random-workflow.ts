@@ -48,6 +48,9 @@ export interface StageSpec {
 
 export type WorkflowSpec = readonly StageSpec[]
 
+/** Short ones that are slept in memory, and long ones that are not. */
+const sleepSeconds = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 1200 }))
+
 const acts: fc.Arbitrary<Act> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('step' as const), flaky: fc.boolean() }) },
   {
@@ -58,7 +61,7 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
       delayMs: fc.constantFrom(0, 1500),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('sleep' as const), seconds: fc.integer({ min: 0, max: 300 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('sleep' as const), seconds: sleepSeconds }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('signal' as const), minute: fc.nat(20) }) },
   {
     weight: 1,
@@ -133,8 +136,10 @@ export interface Witness {
 export const childWorkflow = (witness: Witness): AnyWorkflow =>
   defineWorkflow({ name: 'child', version: '1', input: z.object({ of: z.string() }) }).stage(
     'only',
-    async ({ input, step, runId }) => {
+    async ({ input, step, sleep, runId }) => {
       await step('only', () => witness.step(`${runId}/only`, 'step:only:1'))
+      // Some children outlast the patience of who keeps waiting runs in memory.
+      if (input.of.length % 2 === 0) await sleep('3m')
       return `child of ${input.of}`
     },
   )

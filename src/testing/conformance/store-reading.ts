@@ -6,6 +6,7 @@ export const readingCases: readonly StoreCase[] = [
   storeCase('a store that was never claimed reads as empty', async store => {
     assert.equal(await store.readRun('r'), undefined)
     assert.deepEqual(await store.unfinished(), [])
+    assert.deepEqual(await store.sleepingTimers(), [])
     assert.deepEqual(await store.load(['r'], ['run.started']), [])
     assert.deepEqual(await store.list({}), { items: [] })
     assert.deepEqual(await store.readJournal('r'), [])
@@ -82,5 +83,36 @@ export const readingCases: readonly StoreCase[] = [
       { runId: 'r1', state: stateOf({ status: 'waiting' }) },
     ])
     assert.deepEqual(await store.unfinished(), ['r1', 'r3', 'r4', 'r6', 'r9', 'r10'])
+    assert.deepEqual(await store.unfinished({ status: ['waiting', 'failed'] }), ['r1', 'r9'])
+    assert.deepEqual(await store.unfinished({ status: ['waiting', 'paused', 'pending'], limit: 2 }), ['r1', 'r3'])
+    assert.deepEqual(await store.unfinished({ limit: 3 }), ['r1', 'r3', 'r4'])
+  }),
+
+  claimedCase('the timers of runs that sleep come as they are due, from where one likes', async (store, epoch) => {
+    const timer = (key: string, dueAt: number) => ({ key, dueAt, data: '{}' })
+    const sleeping = (runId: string, status: 'waiting' | 'paused' | 'running', timers: ReturnType<typeof timer>[]) =>
+      start(runId, { state: stateOf({ status }), setTimers: timers })
+    await store.commit(epoch, [
+      sleeping('a', 'waiting', [timer('y', 30), timer('x', 30), timer('run:deadline', 90)]),
+      sleeping('b', 'running', [timer('x', 10)]),
+      sleeping('c', 'paused', [timer('x', 20), timer('run:deadline', 40)]),
+      sleeping('d', 'waiting', [timer('x', 30), timer('z', 5)]),
+    ])
+    const all = [
+      { runId: 'd', key: 'z', dueAt: 5 },
+      { runId: 'a', key: 'x', dueAt: 30 },
+      { runId: 'a', key: 'y', dueAt: 30 },
+      { runId: 'd', key: 'x', dueAt: 30 },
+      { runId: 'c', key: 'run:deadline', dueAt: 40 },
+      { runId: 'a', key: 'run:deadline', dueAt: 90 },
+    ]
+    assert.deepEqual(await store.sleepingTimers(), all)
+    assert.deepEqual(await store.sleepingTimers({ limit: 2 }), all.slice(0, 2))
+    for (const [index, above] of all.entries()) {
+      assert.deepEqual(await store.sleepingTimers({ above, limit: 2 }), all.slice(index + 1, index + 3))
+    }
+    await store.commit(epoch, [{ runId: 'd', state: stateOf({ status: 'completed' }), clearTimers: ['x', 'z'] }])
+    await store.commit(epoch, [{ runId: 'a', clearTimers: ['x'] }])
+    assert.deepEqual(await store.sleepingTimers({ limit: 1 }), all.slice(2, 3))
   }),
 ]

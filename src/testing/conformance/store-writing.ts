@@ -153,6 +153,25 @@ export const writingCases: readonly StoreCase[] = [
     assert.ok(read?.data === data, 'the value came back changed')
   }),
 
+  claimedCase('a run wakes others that have not ended, with its own write', async (store, epoch) => {
+    const timer = { key: 'wake:r', dueAt: 5, data: '{"kind":"wake"}' }
+    await store.commit(epoch, [
+      start('r'),
+      start('sleeps', { state: stateOf({ status: 'waiting' }) }),
+      start('over', { state: stateOf({ status: 'failed' }) }),
+    ])
+    const wake = ['sleeps', 'over', 'nobody'].map(runId => ({ runId, ...timer }))
+    await store.commit(epoch, [{ runId: 'r', wake }])
+    await store.commit(epoch, [{ runId: 'r', wake }])
+    const loaded = await store.load(['sleeps', 'over'], [])
+    assert.deepEqual(
+      loaded.map(run => run.timers),
+      [[timer], []],
+    )
+    await store.commit(epoch, [{ runId: 'sleeps', clearTimers: ['wake:r'] }])
+    assert.deepEqual((await store.load(['sleeps'], []))[0]?.timers, [])
+  }),
+
   claimedCase('an empty batch changes nothing', async (store, epoch) => {
     await store.commit(epoch, [])
     assert.deepEqual((await store.list({})).items, [])

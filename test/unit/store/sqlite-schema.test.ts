@@ -10,8 +10,9 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const open = async (name: string): Promise<SqliteDatabase> => (await loadSqliteDriver()).open(join(directory, name))
 
-const next: Migration = { version: 2, sql: 'ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE extra (a)' }
-const broken: Migration = { version: 3, sql: 'CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)' }
+const newest = migrations.length
+const next: Migration = { version: newest + 1, sql: 'ALTER TABLE runs ADD COLUMN colour TEXT; CREATE TABLE extra (a)' }
+const broken: Migration = { version: newest + 2, sql: 'CREATE TABLE half (a); INSERT INTO nowhere VALUES (1)' }
 
 test('versions are numbered from 1 without a gap', () => {
   expect(migrations.map(migration => migration.version)).toEqual(migrations.map((_, index) => index + 1))
@@ -23,7 +24,7 @@ test('an older store is brought forward and keeps its rows', async () => {
   database.exec(`INSERT INTO runs (run_id, created_at, workflow, version, definition_hash, tags, search, options, input)
     VALUES ('r', 1, 'w', '1', 'h', '[]', 'r', '{}', '{}')`)
   migrate(database, 'older.db', [...migrations, next])
-  expect(schemaVersion(database, 'older.db', [...migrations, next])).toBe(2)
+  expect(schemaVersion(database, 'older.db', [...migrations, next])).toBe(newest + 1)
   expect({ ...(database.prepare('SELECT run_id, colour FROM runs').get() as object) }).toEqual({
     run_id: 'r',
     colour: null,
@@ -35,7 +36,7 @@ test('an older store is brought forward and keeps its rows', async () => {
 test('a migration that fails leaves the version before it, whole', async () => {
   const database = await open('broken.db')
   expect(() => migrate(database, 'broken.db', [...migrations, next, broken])).toThrow('nowhere')
-  expect(schemaVersion(database, 'broken.db', [...migrations, next, broken])).toBe(2)
+  expect(schemaVersion(database, 'broken.db', [...migrations, next, broken])).toBe(newest + 1)
   expect(database.prepare(`SELECT name FROM sqlite_master WHERE name = 'half'`).get()).toBeUndefined()
   database.close()
 })

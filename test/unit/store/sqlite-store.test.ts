@@ -14,6 +14,7 @@ import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { StoreError } from '../../../src/errors.ts'
 import { loadSqliteDriver, type SqliteDatabase, type SqliteDriver } from '../../../src/store/sqlite-driver.ts'
+import { migrations } from '../../../src/store/sqlite-schema.ts'
 import { sqliteStore } from '../../../src/store/sqlite-store.ts'
 import type { RunWrite, Store } from '../../../src/store/store.ts'
 
@@ -78,7 +79,12 @@ test('durability is set and read back when the store is claimed', async () => {
   await store.claim(claimant)
   const description = await store.describe()
   await store.close()
-  expect(description).toMatchObject({ kind: 'sqlite', location: file, durability: 'fsync', schemaVersion: 1 })
+  expect(description).toMatchObject({
+    kind: 'sqlite',
+    location: file,
+    durability: 'fsync',
+    schemaVersion: migrations.length,
+  })
   expect(description.settings).toMatchObject({ journal_mode: 'wal', synchronous: 2, wal_autocheckpoint: 4000 })
 })
 

@@ -1,0 +1,88 @@
+/**
+ * A thousand runs in flight, and the process is killed (`kill -9`): how soon after the start of the next process the
+ * functions of all of them work again. The time counts from when the program and its modules are loaded, from its first
+ * line, and from the spawn.
+ *
+ *     npm run build && node dist/bench/recovery.js [runs]
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const upAt = performance.now()
+const program = fileURLToPath(import.meta.url)
+
+/** Starts the runs, or takes them up, and says when the function of each works. */
+async function work(file: string, count: number, starts: boolean): Promise<void> {
+  const { createRuntime, defineWorkflow } = await import('../src/index.ts')
+  const loadedAt = performance.now()
+  const working = new Set<string>()
+  let done = (): void => {}
+  const allWork = new Promise<void>(resolve => {
+    done = resolve
+  })
+  const workflow = defineWorkflow({ name: 'in-flight', version: '1' })
+    .stage('one', ({ step }) => step('first', () => 1))
+    .stage('two', ({ runId, signal }) => {
+      if (working.add(runId).size === count) done()
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    })
+  const runtime = await createRuntime({
+    store: file,
+    workflows: [workflow],
+    logger: false,
+    concurrency: { runs: count, stages: count },
+  })
+  if (starts) for (let n = 0; n < count; n++) await runtime.start(workflow, undefined, { id: `r${n}` })
+  await allWork
+  const now = performance.now()
+  console.log(`all ${now - loadedAt} ${now - upAt} ${(process.memoryUsage().rss / 1e6).toFixed(0)}`)
+  await new Promise(() => {})
+}
+
+interface Recovered {
+  readonly sinceSpawnMs: number
+  readonly sinceFirstLineMs: number
+  readonly sinceLoadedMs: number
+  readonly rssMb: number
+}
+
+/** Runs the program until all runs work, then kills it. */
+async function untilKilled(args: string[]): Promise<Recovered> {
+  const began = performance.now()
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = once(child, 'close')
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [word, ...figures] = line.split(' ')
+    if (word !== 'all') continue
+    const sinceSpawnMs = performance.now() - began
+    const [sinceLoadedMs = 0, sinceFirstLineMs = 0, rssMb = 0] = figures.map(Number)
+    child.kill('SIGKILL')
+    await ended
+    return { sinceSpawnMs, sinceFirstLineMs, sinceLoadedMs, rssMb }
+  }
+  throw new Error('the process ended by itself')
+}
+
+if (process.argv[2] === 'work')
+  await work(process.argv[3] as string, Number(process.argv[4]), process.argv[5] === 'start')
+else {
+  const count = Number(process.argv[2] ?? 1000)
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-recovery-'))
+  try {
+    const file = join(directory, 'holdfast.db')
+    await untilKilled(['work', file, String(count), 'start'])
+    for (let pass = 1; pass <= 5; pass++) {
+      const { sinceLoadedMs, sinceFirstLineMs, sinceSpawnMs, rssMb } = await untilKilled(['work', file, String(count)])
+      console.log(
+        `${count} runs killed in flight: all work again ${sinceLoadedMs.toFixed(0)} ms after the program is loaded (${sinceFirstLineMs.toFixed(0)} ms after its first line, ${sinceSpawnMs.toFixed(0)} ms after its spawn), RSS ${rssMb} MB`,
+      )
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
