@@ -89,7 +89,7 @@ export interface Supervisor {
   mailCounts(): MailCounts
   /** Mail of the whole tree that nobody took. */
   readonly deadLetters: DeadLetters
-  /** The last decisions of the whole tree, with what they were made from; the oldest first, at most 1000. */
+  /** The last decisions of the whole tree, with what they were made from; the oldest first, at most 100. */
   decisions(): DecisionRecord[]
   /** Resolves when the supervisor has ended, for whatever reason; it never rejects. */
   readonly stopped: Promise<SupervisorEnd>

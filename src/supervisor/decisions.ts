@@ -12,8 +12,8 @@ import {
   supervisorMachine,
 } from '../../machines/supervisor.machine.ts'
 
-/** Records of one tree that are kept; the oldest go first. */
-const recordLimit = 1000
+/** Records of one tree that are kept; the oldest go first. More of them would cost the collector of garbage in a storm. */
+const recordLimit = 100
 
 export interface DecisionRecord {
   /** The id of the supervisor, with those above it: `pool/inner`. */
