@@ -325,7 +325,7 @@ describe('openaiCompatible', () => {
   })
 
   it('takes a refusal for a filtered answer', async () => {
-    const message = { role: 'assistant', content: null, refusal: 'I cannot help with that.' }
+    const message = { role: 'assistant', content: 'Well:', refusal: 'I cannot help with that.' }
     const server = await serve([{ status: 200, body: { choices: [{ finish_reason: 'stop', message }] } }])
     const provider = openaiCompatible({ id: 'x', baseURL: server.url, models: ['m'] })
     expect(await failureOf(provider.generate(hello, contextOf()))).toMatchObject({ kind: 'content_filter' })

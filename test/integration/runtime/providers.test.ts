@@ -57,6 +57,17 @@ describe('a stage that asks a model over HTTP', () => {
     expect(await run([local])).toMatchObject({ cost: { usd: 'unknown', unpricedCalls: 1 } })
   })
 
+  it('costs what the model costs that was asked, whatever the server calls it', async () => {
+    const provider: Provider = {
+      id: 'my-server',
+      models: [{ id: 'llama', tier: 'cheap' }],
+      generate: async () => ({ text: '{"score":1}', usage, model: '/models/llama.gguf' }),
+    }
+    const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 10 }
+    const result = await run([provider], [{ provider: 'my-server', model: 'llama', price }])
+    expect(result).toMatchObject({ output: { model: '/models/llama.gguf', cost: 2 }, cost: { usd: 2 } })
+  })
+
   it('keeps the cost that the provider tells', async () => {
     const provider = scriptedProvider([{ object: { score: 1 }, usage, cost: 0.25 }], { id: 'openai' })
     expect(await run([provider])).toMatchObject({ cost: { usd: 0.25 } })
