@@ -88,8 +88,8 @@ export class StoreFile {
     if (this.#claim) throw ownedElsewhere(this.#path, this.#claim.owner)
     const path = realPathOf(this.#path)
     makePlace(path)
-    const names = statSync(path, { throwIfNoEntry: false })?.nlink ?? 1
-    if (names > 1) throw manyNames(this.#path, names)
+    const file = statSync(path, { throwIfNoEntry: false })
+    if (file?.isFile() && file.nlink > 1) throw manyNames(this.#path, file.nlink)
     // What is there is read first: a file that is no store of ours is refused before anything is put beside it.
     const current = this.#connection(driver)
     const lock = takeOwnership(driver, path)

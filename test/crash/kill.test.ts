@@ -105,7 +105,7 @@ describe(`a run whose process is killed (seed ${seed})`, () => {
       'runs, each as if never killed': done,
       'steps made': counted.steps,
       'model calls made': counted.calls,
-      'of them once more since the outcome was unknown': counted.again,
+      'of both once more since their outcome was unknown': counted.again,
       'recorded ones made again': 0,
     })
     await store.close()

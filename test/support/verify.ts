@@ -59,6 +59,7 @@ try {
       rows: lines.map(line => JSON.parse(line)),
     }),
   )
+  spawnSync('npx', ['biome', 'format', '--write', 'docs/proof.md'], { stdio: 'inherit' })
   process.stdout.write('\nwritten: docs/proof.md\n')
 } finally {
   rmSync(place, { recursive: true, force: true })

@@ -151,7 +151,7 @@ export class Operations {
   async redo(runId: string, stage: string, given: StageNote): Promise<void> {
     const options = parseOptions(reasonSchema, given, 'stage.redo')
     const { hold, ...audit } = options
-    const live = this.#live(runId)
+    const live = this.#live(runId) ?? (hold ? undefined : await this.#woken(runId))
     if (live) {
       redoLive(live, stage, audit)
       return live.durable()
@@ -215,7 +215,7 @@ export class Operations {
     { hold, ...audit }: StageNote,
     make: (definition: ActorRun['definition'], memory: ActorRun['memory']) => Override,
   ): Promise<void> {
-    const live = this.#live(runId)
+    const live = this.#live(runId) ?? (hold ? undefined : await this.#woken(runId))
     if (live) {
       overrideLive(live, how, make(live.definition, live.memory), audit)
       return live.durable()
@@ -238,6 +238,14 @@ export class Operations {
     runs.ensureOpen()
     const live = runs.find(runId)
     return live && !isEnded(live.status) ? live : undefined
+  }
+
+  /** A run that only waits and has left memory, back in it; undefined for one that has ended or cannot go on here. */
+  async #woken(runId: string): Promise<ActorRun | undefined> {
+    const { runs, store } = this.#parts
+    const row = await store.readRun(runId)
+    if (!row || isEnded(row.status)) return undefined
+    return runs.adopt(runId).catch(() => undefined)
   }
 
   #reopen(

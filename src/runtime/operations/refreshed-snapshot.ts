@@ -9,7 +9,7 @@ import type { RunMemory } from '../run-memory.ts'
 interface Persisted {
   value?: unknown
   status?: string
-  context?: { stage?: string; policy?: object } & Record<string, unknown>
+  context?: { stage?: string; admission?: string } & Record<string, unknown>
   children?: Record<string, { snapshot: Persisted }>
 }
 
@@ -28,7 +28,7 @@ export function refreshedSnapshot(
 function refreshBelow(parent: Persisted, again: ReadonlySet<string>, memory: RunMemory): void {
   for (const { snapshot } of Object.values(parent.children ?? {})) {
     const { context } = snapshot
-    const stage = context?.policy === undefined ? undefined : context.stage
+    const stage = context?.admission === undefined ? undefined : context.stage
     if (stage === undefined) refreshBelow(snapshot, again, memory)
     else if (snapshot.status === 'active') {
       snapshot.value = 'running'

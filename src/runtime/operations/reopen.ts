@@ -83,7 +83,9 @@ export function reopened(facts: ReopenFacts, asked: Reopening): RunWrite {
 export function overridden(run: RunRow, asked: Reopening & { readonly override: Override }, now: number): RunWrite {
   const journal = createRows(run.seq, now)
   addOverride(journal, asked.override, asked)
-  const { status, snapshot, endedAt, counters, outcome } = run
+  const { snapshot, endedAt, counters, outcome } = run
+  // A run that slept is looked at again by the next process, which finds the decision.
+  const status = run.status === 'waiting' ? 'recovering' : run.status
   const seq = run.seq + journal.rows.length
   return {
     runId: run.id,

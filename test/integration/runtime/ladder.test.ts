@@ -5,16 +5,18 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { setup } from 'xstate'
 import { z } from 'zod'
+import { StoreError } from '../../../src/errors.ts'
 import type { Run, Runtime } from '../../../src/runtime/api.ts'
 import { createRuntime } from '../../../src/runtime/create-runtime.ts'
 import { loadSqliteDriver } from '../../../src/store/sqlite-driver.ts'
 import { sqliteStore } from '../../../src/store/sqlite-store.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { seededRandom } from '../../../src/time/random.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import type { AnyWorkflow } from '../../../src/workflow/definition.ts'
 import { workflowFromMachine } from '../../../src/workflow/own-machine.ts'
-import { settle } from '../../support/runtime-world.ts'
+import { createWorld, settle } from '../../support/runtime-world.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-ladder-'))
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
@@ -233,5 +235,33 @@ describe('a damaged row', () => {
       })
       await second.close()
     }
+  })
+
+  it('or page that the disk no longer gives back keeps no other run from going on', async () => {
+    const workflow = defineWorkflow({ name: 'w', version: '1' }).stage('a', async ({ incarnation }) => {
+      if (incarnation === 1) await new Promise(() => {})
+      return incarnation
+    })
+    const world = createWorld()
+    const first = await world.open({ workflows: [workflow] })
+    for (const id of ['one', 'bad', 'two']) await first.start(workflow, undefined, { id })
+    await world.clock.advance('1s')
+    await first.close()
+    const broken: Store = {
+      ...world.store,
+      load: async (ids, types) => {
+        if (ids.includes('bad')) throw new StoreError('store_corrupt', 'database disk image is malformed')
+        return world.store.load(ids, types)
+      },
+    }
+    const second = await world.open({ store: broken, workflows: [workflow], recover: false })
+    expect(await second.recover()).toEqual({
+      recovered: ['one', 'two'],
+      skipped: [{ id: 'bad', reason: 'database disk image is malformed' }],
+    })
+    for (const id of ['one', 'two']) {
+      expect(await settle(world.clock, (await second.get(id)).result())).toMatchObject({ output: 2 })
+    }
+    await second.close()
   })
 })

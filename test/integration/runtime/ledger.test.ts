@@ -84,12 +84,13 @@ describe('a step whose outcome is unknown', () => {
     let again = await asked()
     for (let crashAt = 2; crashAt < 12; crashAt++) {
       await again.runtime.close()
-      const dying = await again.world.open({ store: faultyStore(again.world.store, { crashAt }), workflows: [pay()] })
+      const store = faultyStore(again.world.store, { crashAt })
+      const dying = await again.world.open({ store, workflows: [pay()] }).catch(() => undefined)
       await again.world.clock.advance('1s')
-      const run = await dying.get('r').catch(() => undefined)
+      const run = await dying?.get('r').catch(() => undefined)
       run?.signal('holdfast.outcome', { ...about, outcome: 'retry' }).catch(() => {})
       await again.world.clock.advance('1s')
-      await dying.close().catch(() => {})
+      await dying?.close().catch(() => {})
       const [row] = await again.world.store.readLedger('r')
       if (done.length === 2 && row?.state === 'intended') break
       again = await asked()
