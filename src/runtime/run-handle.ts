@@ -8,6 +8,7 @@ import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { EventsOptions, ResumeOptions, Run, RunResult, Subscription } from './api.ts'
 import type { JournalFeed } from './journal-feed.ts'
 import type { ActorRun } from './live-run.ts'
+import { resumeSchema } from './operations/operation-options.ts'
 import type { Operations } from './operations/operations.ts'
 import type { Runs } from './runs.ts'
 import { acceptedPayload } from './signal-payload.ts'
@@ -57,7 +58,11 @@ class RunHandle implements Run {
   }
 
   async resume(options: ResumeOptions = {}): Promise<void> {
-    if (await this.#parts.operations.resumeWithBudget(this.id, options)) return
+    const asked = parseOptions(resumeSchema, options, 'resume')
+    // What is in memory is resumed at once, so that commands keep the order in which they were given.
+    const live = this.#parts.runs.find(this.id)
+    const goesOn = live !== undefined && !isEnded(live.status) && asked.budget === undefined
+    if (!goesOn && (await this.#parts.operations.resumeWithBudget(this.id, asked))) return
     await this.#command(run => run.resume())
   }
 

@@ -4,13 +4,17 @@
  * where nothing happened. Whatever the moment, the run ends as it does without a crash, and nothing that succeeded
  * before the operation is done again.
  */
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineProfile } from '../../src/resilience/profiles.ts'
 import type { RunResult } from '../../src/runtime/api.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import type { OperatedRuntime } from '../../src/runtime/operations/operations-api.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
+import { sqliteStore } from '../../src/store/sqlite-store.ts'
 import { isEnded, type Store } from '../../src/store/store.ts'
 import { faultyStore } from '../../src/testing/faulty-store.ts'
 import { scriptedProvider } from '../../src/testing/scripted-provider.ts'
@@ -124,9 +128,8 @@ async function passing<T>(world: World, promise: Promise<T>): Promise<T | undefi
 }
 
 /** A run that has ended badly, in a store of its own. */
-async function failedRun(operation: Operation): Promise<{ world: World; store: Store }> {
+async function failedRun(operation: Operation, store: Store): Promise<{ world: World; store: Store }> {
   const world = createWorld(operation)
-  const store = memoryStore()
   const runtime = await open(world, store)
   const { budget } = operation
   const run = await runtime.start(world.workflow, undefined, { id: 'r', ...(budget ? { budget } : {}) })
@@ -154,9 +157,26 @@ async function carryOut(operation: Operation, world: World, store: Store, real: 
 const essence = (result: RunResult | undefined) =>
   result && { status: result.status, output: result.success ? result.output : result.error.message }
 
-describe.each(operations)('a crash at every store operation of $name', operation => {
+let directory: string
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hf-operations-'))
+})
+afterEach(() => rmSync(directory, { recursive: true, force: true }))
+
+let files = 0
+const stores = [
+  { kind: 'in memory', create: () => memoryStore(), of: operations },
+  {
+    kind: 'in a file',
+    create: () => sqliteStore(join(directory, `${++files}.db`)),
+    of: operations.filter(({ name }) => ['retry', 'fork', 'stage skip', 'quarantine release'].includes(name)),
+  },
+]
+const cases = stores.flatMap(({ kind, create, of }) => of.map(operation => ({ kind, create, operation, ...operation })))
+
+describe.each(cases)('a crash at every operation of a store $kind during $name', ({ operation, create }) => {
   it('leaves it done or not done, and asking again ends the same', async () => {
-    const calm = await failedRun(operation)
+    const calm = await failedRun(operation, create())
     const counted = faultyStore(calm.store)
     const expected = essence(await carryOut(operation, calm.world, counted, calm.store))
     expect(expected).toBeDefined()
@@ -166,7 +186,7 @@ describe.each(operations)('a crash at every store operation of $name', operation
     for (const mode of ['before', 'after', 'torn'] as const) {
       for (let crashAt = 1; crashAt <= counted.operations; crashAt++) {
         const where = `${mode} operation ${crashAt} of ${counted.operations}`
-        const { world, store } = await failedRun(operation)
+        const { world, store } = await failedRun(operation, create())
         let result = await carryOut(operation, world, faultyStore(store, { crashAt, mode }), store)
         for (let more = 0; result === undefined && more < 3; more++)
           result = await carryOut(operation, world, store, store)
@@ -189,6 +209,7 @@ describe.each(operations)('a crash at every store operation of $name', operation
           .flat()
           .filter(({ type }) => type === 'step.unknown').length
         expect(world.done.length, where).toBeLessThanOrEqual(calmlyDone.length + unknown)
+        await store.close()
       }
     }
   })

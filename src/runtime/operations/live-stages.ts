@@ -2,7 +2,7 @@
  * An operator's decision about a stage of a run that is in memory. What runs is stopped and its end recorded in the
  * same commit; of a stage that has not begun the end is recorded ahead, and it is passed over when its turn comes.
  */
-import { CancelledError, OptionsError } from '../../errors.ts'
+import { CancelledError, HoldfastError, OptionsError } from '../../errors.ts'
 import type { ActorRun } from '../live-run.ts'
 import type { OperatorNote } from './operations-api.ts'
 import { type Override, refuseOverride, refuseUnknown } from './overrides.ts'
@@ -11,6 +11,7 @@ import { supersededEntries } from './superseded-entries.ts'
 /** @throws OptionsError where the stage cannot be overridden any more */
 export function overrideLive(run: ActorRun, how: 'skip' | 'complete', override: Override, note: OperatorNote): void {
   const { stage, row, as, result } = override
+  refuseCancelling(run)
   refuseOverride(run.definition, run.memory, stage)
   const live = run.liveStage(stage)
   if (!live && run.memory.maps.has(stage)) {
@@ -28,6 +29,7 @@ export function overrideLive(run: ActorRun, how: 'skip' | 'complete', override: 
 
 /** @throws OptionsError where the stage is not at work: the run has gone on from it, or has not come to it */
 export function redoLive(run: ActorRun, stage: string, note: OperatorNote): void {
+  refuseCancelling(run)
   refuseUnknown(run.definition, run.memory, stage)
   const live = run.liveStage(stage)
   if (!live) {
@@ -52,5 +54,14 @@ export function redoLive(run: ActorRun, stage: string, note: OperatorNote): void
     run.timers.clear(`delay:${stage}`)
     live.passDelay()
     live.ref.send({ type: 'RECOVERED' })
+  })
+}
+
+/** @throws HoldfastError `run_not_open` */
+function refuseCancelling({ id, status }: ActorRun): void {
+  if (status !== 'cancelling') return
+  throw new HoldfastError('run_not_open', `run ${id} is being cancelled, so nothing is decided about its stages`, {
+    runId: id,
+    status,
   })
 }

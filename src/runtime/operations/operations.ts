@@ -4,12 +4,10 @@
  * and why is in the journal of the run.
  */
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { HoldfastError, OptionsError, RunNotFoundError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
 import { isEnded, type Page, type Store, type StoredRun } from '../../store/store.ts'
 import type { Clock } from '../../time/clock.ts'
-import type { Duration } from '../../time/duration.ts'
 import type { Budget } from '../api.ts'
 import type { KeptOptions } from '../live.ts'
 import type { ActorRun } from '../live-run.ts'
@@ -21,6 +19,15 @@ import { imported, parseBundle } from './bundle.ts'
 import { downstreamOf } from './downstream.ts'
 import { type ForkPlan, forked } from './fork.ts'
 import { overrideLive, redoLive } from './live-stages.ts'
+import {
+  completeSchema,
+  forkSchema,
+  importSchema,
+  noteSchema,
+  reasonSchema,
+  resumeSchema,
+  retrySchema,
+} from './operation-options.ts'
 import type {
   CompleteOptions,
   ForkOptions,
@@ -43,42 +50,6 @@ export interface OperationsParts {
   readonly registry: Registry
   readonly clock: Clock
 }
-
-const note = { reason: z.string().optional(), by: z.string().optional() }
-const hold = { hold: z.boolean().optional() }
-const amount = z.number().min(0)
-const budget = z
-  .strictObject({
-    usd: amount.optional(),
-    tokens: amount.optional(),
-    calls: amount.optional(),
-    restarts: amount.optional(),
-    wallTime: z
-      .custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
-        error: "must be milliseconds or a text such as '30s'",
-      })
-      .optional(),
-  })
-  .optional()
-const retrySchema = z.strictObject({
-  ...note,
-  ...hold,
-  budget,
-  fresh: z.boolean().optional(),
-  tier: z.enum(['cheap', 'capable', 'premium']).optional(),
-})
-const forkSchema = z.strictObject({
-  ...hold,
-  from: z.string().min(1),
-  input: z.unknown().optional(),
-  id: z.string().min(1).max(200).optional(),
-})
-const noteSchema = z.strictObject(note)
-const why = z.string('must say why').min(1, 'must say why')
-const reasonSchema = z.strictObject({ ...note, ...hold, reason: why })
-const completeSchema = z.strictObject({ ...note, ...hold, reason: why, result: z.unknown().optional() })
-const importSchema = z.strictObject({ id: z.string().min(1).max(200).optional() })
-const resumeSchema = z.strictObject({ ...note, budget })
 
 export class Operations {
   readonly #parts: OperationsParts

@@ -82,6 +82,21 @@ describe('operations in odd orders', () => {
     await runtime.close()
   })
 
+  it('a run that is being cancelled takes no decision about its stages', async () => {
+    const world = createWorld()
+    const workflow = begin()
+      .stage('a', { compensate: () => new Promise(() => {}) }, () => 1)
+      .stage('b', ({ waitFor }) => waitFor('go'))
+    const runtime = await world.open({ workflows: [workflow] })
+    const run = await runtime.start(workflow, undefined, { id: 'r' })
+    await world.clock.advance('1m')
+    await run.cancel()
+    expect(await run.status()).toBe('cancelling')
+    for (const refused of [runtime.stage.skip('r', 'b', why), runtime.stage.redo('r', 'b', why)])
+      expect(await refused.catch(error => error)).toMatchObject({ code: 'run_not_open' })
+    await runtime.close()
+  })
+
   it('a stage that backs off is redone at once, and one that is skipped then is not run', async () => {
     const world = createWorld()
     const ran: string[] = []

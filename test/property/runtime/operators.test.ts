@@ -70,7 +70,10 @@ class Operator {
   /** What is refused is refused because the run has ended, or because the process is dead; never is there no answer. */
   async command(name: 'pause' | 'resume' | 'cancel'): Promise<void> {
     const run = await this.#find()
-    const obeyed = run && (await this.#world.pass(run[name]('by the operator').then(() => true)))
+    const why = 'by the operator'
+    const obeyed =
+      run &&
+      (await this.#world.pass((name === 'resume' ? run.resume({ reason: why }) : run[name](why)).then(() => true)))
     const status = await this.look()
     // The process may have died of the next write.
     if (!obeyed || status === undefined) return
