@@ -174,7 +174,7 @@ describe('stage redo', () => {
     })
     const runtime = await world.open({ workflows: [workflow] })
     const run = await runtime.start(workflow, undefined, { id: 'r' })
-    await world.clock.advance('1m')
+    await world.clock.advance('1s')
     await runtime.stage.redo('r', 'a', why)
     await world.clock.advance('1m')
     expect(steps).toEqual([1, 2])
