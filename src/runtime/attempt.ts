@@ -32,9 +32,9 @@ export class FunctionAttempt implements Attempt {
   #resumedAt = 0
   #timer: TimerHandle
   #warned = false
-  #asked = new Map<string, number>()
+  #asked: Map<string, number> | undefined
   #keys: Set<string> | undefined
-  #interrupts = new Set<(error: unknown) => void>()
+  #interrupts: Set<(error: unknown) => void> | undefined
 
   constructor(stage: LiveStage, attempt: number, incarnation: number) {
     this.stage = stage
@@ -91,6 +91,7 @@ export class FunctionAttempt implements Attempt {
 
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */
   nextKey(name: string): string {
+    this.#asked ??= new Map()
     const place = (this.#asked.get(name) ?? 0) + 1
     this.#asked.set(name, place)
     return `${name}:${place}`
@@ -105,8 +106,9 @@ export class FunctionAttempt implements Attempt {
   guard<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.over) return reject(this.#overReason)
+      this.#interrupts ??= new Set()
       this.#interrupts.add(reject)
-      promise.then(resolve, reject).finally(() => this.#interrupts.delete(reject))
+      promise.then(resolve, reject).finally(() => this.#interrupts?.delete(reject))
     })
   }
 
@@ -150,8 +152,8 @@ export class FunctionAttempt implements Attempt {
     this.#controller?.abort(reason)
     for (const { reject } of this.#awaited.values()) reject(reason)
     this.#awaited.clear()
-    for (const interrupt of this.#interrupts) interrupt(reason)
-    this.#interrupts.clear()
+    for (const interrupt of this.#interrupts ?? []) interrupt(reason)
+    this.#interrupts?.clear()
   }
 
   /**
@@ -162,7 +164,7 @@ export class FunctionAttempt implements Attempt {
     this.over = true
     this.#reason = reason
     this.#awaited.clear()
-    this.#interrupts.clear()
+    this.#interrupts?.clear()
     this.#controller?.abort(reason)
   }
 

@@ -33,15 +33,16 @@ export function conclude(
 /** What a stage returned is text already, and needs no other check. */
 function outputText(run: LiveRun, machineOutput: unknown): ResultText {
   const { definition, memory } = run
-  const results = run.resultsOf(definition.stages.keys())
   let output = machineOutput
-  if (definition.output) output = definition.output({ input: run.input, results })
+  if (definition.output) output = definition.output({ input: run.input, results: resultsOf(run) })
   else if (definition.origin === 'built') {
     const last = [...definition.stages.keys()].at(-1)
     if (last === undefined) return undefined
     const text = memory.results.get(last)
     if (typeof text !== 'object') return text
-    output = results[last]
+    output = resultsOf(run)[last]
   }
   return encodeJson(output, `output of workflow '${definition.name}'`)
 }
+
+const resultsOf = (run: LiveRun): Readonly<Record<string, unknown>> => run.resultsOf(run.definition.stages.keys())

@@ -63,8 +63,14 @@ export function createPendingWrite(): PendingWrite {
         write.clearTimers = [...timers].filter(([, timer]) => timer === null).map(([key]) => key)
         timers = new Map()
       }
-      if (added.length > 0) write.addSignals = added
-      if (consumed.length > 0) write.consumeSignals = consumed
+      if (added.length > 0) {
+        write.addSignals = added
+        added = []
+      }
+      if (consumed.length > 0) {
+        write.consumeSignals = consumed
+        consumed = []
+      }
       if (woken.length > 0) {
         write.wake = woken
         woken = []
@@ -72,8 +78,6 @@ export function createPendingWrite(): PendingWrite {
       created = undefined
       journal = []
       if (ledger.size > 0) ledger = new Map()
-      added = []
-      consumed = []
       return { write, journal: rows }
     },
   }

@@ -13,7 +13,6 @@ type Execute = (info: unknown, params: unknown) => void
 
 export type Operation =
   | { readonly kind: 'act'; readonly type: string; readonly params: unknown; readonly exec: Execute | undefined }
-  | { readonly kind: 'letGo'; readonly id: string }
   | {
       readonly kind: 'invoke'
       readonly id: string
@@ -23,6 +22,8 @@ export type Operation =
     }
 
 export interface Step {
+  /** The ids of the actors that it lets go. */
+  readonly letsGo: readonly string[]
   readonly operations: readonly Operation[]
   /** Whether it lets actors go or invokes some. */
   readonly changesChildren: boolean
@@ -45,8 +46,9 @@ export function stepOf(before: AnyMachineSnapshot, event: EventObject, after: An
     after.status === 'done' ? entered.find(node => node.type === 'final' && node.parent === machine.root) : undefined
   if (after.status === 'done' && !end) return undefined
   if (!isOneStep(transitions, entered, after, end)) return undefined
-  return stepFrom(machine, after, end, [
-    ...exited.flatMap(node => [...actionsOf(machine, node.exit), ...node.invoke.map(({ id }) => letGo(id))]),
+  const letsGo = exited.flatMap(node => node.invoke.map(({ id }) => id))
+  return stepFrom(machine, after, end, letsGo, [
+    ...exited.flatMap(node => actionsOf(machine, node.exit)),
     ...transitions.flatMap(({ actions }) => actionsOf(machine, actions)),
     ...entered.flatMap(node => entryOf(machine, node)),
     ...(end ? [...after._nodes].sort(lastFirst).flatMap(node => actionsOf(machine, node.exit)) : []),
@@ -64,6 +66,7 @@ export function beginningOf(machine: AnyStateMachine, first: AnyMachineSnapshot)
     machine,
     first,
     undefined,
+    [],
     [...first._nodes].sort(firstFirst).flatMap(node => entryOf(machine, node)),
   )
 }
@@ -72,11 +75,13 @@ function stepFrom(
   machine: AnyStateMachine,
   template: AnyMachineSnapshot,
   end: StateNode | undefined,
+  letsGo: readonly string[],
   operations: readonly (Operation | undefined)[],
 ): Step | undefined {
   const known = operations.filter(operation => operation !== undefined)
   if (known.length < operations.length || hasHistory(machine.root)) return undefined
-  return { operations: known, changesChildren: known.some(({ kind }) => kind !== 'act'), template, end }
+  const changesChildren = letsGo.length > 0 || known.some(({ kind }) => kind === 'invoke')
+  return { letsGo, operations: known, changesChildren, template, end }
 }
 
 const firstFirst = (left: StateNode, right: StateNode): number => left.order - right.order
@@ -127,8 +132,6 @@ function isOneStep(
     entered.every(node => node.type !== 'final' || node === end)
   )
 }
-
-const letGo = (id: string): Operation => ({ kind: 'letGo', id })
 
 /** Each as an operation, or undefined for one that XState itself carries out (assign, raise, …) or that is no constant. */
 function actionsOf(machine: AnyStateMachine, actions: readonly unknown[]): (Operation | undefined)[] {

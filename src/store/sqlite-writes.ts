@@ -104,6 +104,15 @@ export function sqliteWrites(database: SqliteDatabase, path: string): SqliteWrit
     }
   }
 
+  const insertJournal = (runId: string, run: number, row: JournalRow): void => {
+    const { seq, at, type, schemaVersion, stage = null, attempt = null, incarnation = null, data } = row
+    try {
+      statements.insertJournal.run(run, seq, at, type, schemaVersion, stage, attempt, incarnation, data)
+    } catch (error) {
+      throw isConstraint(error) ? duplicateJournalRow(runId, seq) : error
+    }
+  }
+
   const write = (runWrite: RunWrite): void => {
     const { runId } = runWrite
     refuseUnstorable(runWrite)
@@ -113,12 +122,7 @@ export function sqliteWrites(database: SqliteDatabase, path: string): SqliteWrit
       run = lookUp(runId)
       if (runWrite.state) update(run, runWrite.state)
     }
-    for (const row of runWrite.journal ?? []) {
-      refusing(
-        () => statements.insertJournal.run(...journalValues(run.row, row)),
-        () => duplicateJournalRow(runId, row.seq),
-      )
-    }
+    for (const row of runWrite.journal ?? []) insertJournal(runId, run.row, row)
     writeEffects(statements, run.row, runWrite)
   }
 
@@ -251,16 +255,3 @@ const runValues = (runId: string, run: NewRun) =>
 
 const stateValues = (state: RunState) =>
   [state.seq, state.updatedAt, state.endedAt, state.counters, state.snapshot, state.outcome] as const
-
-const journalValues = (run: number, row: JournalRow) =>
-  [
-    run,
-    row.seq,
-    row.at,
-    row.type,
-    row.schemaVersion,
-    row.stage ?? null,
-    row.attempt ?? null,
-    row.incarnation ?? null,
-    row.data,
-  ] as const
