@@ -18,9 +18,13 @@ export function sayWaits(session: Session, report: RunReport): void {
 /** `signal 'approval' (stage 'gate') until 2026-05-01T10:00:00.000Z` */
 export function describeWait(wait: RunReport['waitingFor'][number]): string {
   const what =
-    { signal: `signal '${wait.name}'`, sleep: 'a time', child: `child run ${wait.name}`, event: 'an event' }[
-      wait.kind
-    ] ?? wait.kind
+    {
+      signal: `signal '${wait.name}'`,
+      sleep: 'a time',
+      child: `child run ${wait.name}`,
+      event: 'an event',
+      cause: `the cause '${wait.name}' to pass`,
+    }[wait.kind] ?? wait.kind
   const stage = wait.stage === undefined ? '' : ` (stage '${wait.stage}')`
   return `${what}${stage}${wait.until === undefined ? '' : ` until ${new Date(wait.until).toISOString()}`}`
 }

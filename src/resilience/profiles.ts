@@ -8,6 +8,7 @@ import { OptionsError } from '../errors.ts'
 import { parseOptions, suggestion } from '../options.ts'
 import type { Backoff } from '../time/backoff.ts'
 import { type Duration, toMs } from '../time/duration.ts'
+import { type Causes, causeAnswers } from './causes.ts'
 import { type CircuitSettings, circuitPresets, circuitShape, resolveCircuit } from './circuit-options.ts'
 import { type FailureKind, failureKinds } from './kinds.ts'
 
@@ -43,7 +44,11 @@ export interface ResolvedProfile {
     readonly intensity: number
     readonly periodMs: number
     readonly onExhausted: 'fail' | 'quarantine'
+    /** Restarts and waits in a row for the same failure in the same state; one more is a livelock. */
+    readonly livelockAfter: number
   }
+  /** What a stage does about a cause, where it is not the usual; see `usualAnswers`. */
+  readonly causes: Causes
   readonly budget?: ProfileBudget | undefined
   /** What happens to a call or step of which nobody knows whether it was done. */
   readonly unknownOutcome: UnknownOutcome
@@ -68,6 +73,7 @@ const restartWithin = (intensity: number): ResolvedProfile['restart'] => ({
   intensity,
   periodMs: 3_600_000,
   onExhausted: 'fail',
+  livelockAfter: 10,
 })
 
 /** Contract section 4, the table of profiles: critical retries on these two, the others "also" on three more. */
@@ -87,6 +93,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(1),
+    causes: {},
     unknownOutcome: 'retry',
   },
   balanced: {
@@ -100,6 +107,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(3),
+    causes: {},
     unknownOutcome: 'retry',
   },
   tolerant: {
@@ -113,6 +121,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(3),
+    causes: {},
     unknownOutcome: 'retry',
   },
 } as const satisfies Record<string, ResolvedProfile>
@@ -174,8 +183,10 @@ const profileShape = z.strictObject({
       intensity: count.optional(),
       period: duration.optional(),
       onExhausted: z.enum(['fail', 'quarantine']).optional(),
+      livelockAfter: z.int().min(1).optional(),
     })
     .optional(),
+  causes: z.partialRecord(z.enum(failureKinds), z.enum(causeAnswers).optional()).optional(),
   budget: z
     .strictObject({
       usd: z.number().min(0).optional(),
@@ -230,7 +241,9 @@ export function defineProfile(options: ProfileOptions = {}): ResolvedProfile {
       intensity: restart?.intensity ?? base.restart.intensity,
       periodMs: ms(restart?.period, base.restart.periodMs, 'restart.period'),
       onExhausted: restart?.onExhausted ?? base.restart.onExhausted,
+      livelockAfter: restart?.livelockAfter ?? base.restart.livelockAfter,
     },
+    causes: { ...base.causes, ...present(given.causes) },
     ...(profileBudget === undefined ? {} : { budget: profileBudget }),
     unknownOutcome: given.unknownOutcome ?? base.unknownOutcome,
   }
@@ -319,6 +332,11 @@ function resolveBackoff(given: z.output<typeof backoffShape> | Backoff['kind'] |
 function resolveBudget(given: NonNullable<z.output<typeof profileShape>['budget']>): ProfileBudget {
   const { wallTime, ...counts } = given
   return wallTime === undefined ? counts : { ...counts, wallTimeMs: toMs(wallTime, 'budget.wallTime') }
+}
+
+/** Without the keys whose value is undefined: they are absent. */
+function present(causes: Readonly<Record<string, unknown>> | undefined): Causes {
+  return Object.fromEntries(Object.entries(causes ?? {}).filter(([, answer]) => answer !== undefined)) as Causes
 }
 
 function ms(given: Duration | undefined, otherwise: number, name: string): number {

@@ -44,13 +44,17 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
       return finish(run, name, machine.getInitialSnapshot(scope as never, given))
     },
     transition(
-      snapshot: { context: { stage: string } },
+      snapshot: { status: string; context: { stage: string } },
       event: { type: string; error?: unknown },
       scope: AnyActorScope,
     ) {
+      const run = runOf(scope.self)
+      const { stage: name } = snapshot.context
+      if (event.type === 'xstate.stop' && snapshot.status === 'active' && !run.detached)
+        run.journal('stage.stopped', {}, { stage: name })
       const next = machine.transition(snapshot as never, event as never, scope as never)
       const failure = event.type.startsWith('xstate.error.actor.') ? describeFailure(event.error) : undefined
-      return finish(runOf(scope.self), snapshot.context.stage, next, failure)
+      return finish(run, name, next, failure)
     },
   })
 }

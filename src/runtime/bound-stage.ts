@@ -48,6 +48,7 @@ const admitted: StageMachineInput = {
     restart: 'transient',
     intensity: 0,
     periodMs: 0,
+    livelockAfter: 0,
     onExhausted: 'fail',
     fallback: false,
     optional: false,

@@ -40,6 +40,7 @@ import {
   type RunMemory,
   recall,
   remember,
+  rememberLedger,
   resultData,
 } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
@@ -271,7 +272,7 @@ export class ActorRun implements SupervisedRun, Committable {
   }
 
   putLedger(row: LedgerRow): void {
-    this.memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
+    rememberLedger(this.memory, row)
     this.#pending.ledger(row)
   }
 

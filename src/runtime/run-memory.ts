@@ -84,6 +84,8 @@ export interface RunMemory {
   signalsAccepted: number
   readonly counters: Counters
   readonly degraded: DegradedPart[]
+  /** How far each stage has come: ledger entries that succeeded, and the highest fraction it told. It only grows. */
+  readonly progress: Map<string, { entries: number; fraction: number }>
   /** Stages whose compensation has run. */
   readonly compensated: Set<string>
   /** How often an invoke id of a machine of one's own has been started. */
@@ -98,6 +100,7 @@ export interface RunMemory {
 export const rememberedTypes: readonly JournalEventType[] = [
   'stage.started',
   'stage.attempted',
+  'stage.progressed',
   'attempt.failed',
   'stage.succeeded',
   'stage.fell_back',
@@ -124,6 +127,7 @@ export function emptyMemory(): RunMemory {
     signalsAccepted: 0,
     counters: freshCounters(),
     degraded: [],
+    progress: new Map(),
     compensated: new Set(),
     occurrences: new Map(),
     sources: new Map(),
@@ -135,10 +139,30 @@ export function emptyMemory(): RunMemory {
 export function recall(stored: StoredRun): RunMemory {
   const memory = emptyMemory()
   for (const row of stored.journal) remember(memory, row)
-  for (const row of stored.ledger) memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
+  for (const row of stored.ledger) rememberLedger(memory, row)
   memory.inbox = [...stored.signals]
   Object.assign(memory.counters, JSON.parse(stored.run.counters))
   return memory
+}
+
+/** What one entry of the ledger adds to the memory. */
+export function rememberLedger(memory: RunMemory, row: LedgerRow): void {
+  const identity = ledgerIdentity(row.stage, row.key)
+  if (row.state === 'succeeded' && memory.ledger.get(identity)?.state !== 'succeeded')
+    progressOf(memory, row.stage).entries++
+  memory.ledger.set(identity, row)
+}
+
+/** A number that grows with each thing that a stage has got done. */
+export function progressMark(memory: RunMemory, stage: string): number {
+  const { entries, fraction } = memory.progress.get(stage) ?? { entries: 0, fraction: 0 }
+  return entries + fraction
+}
+
+function progressOf(memory: RunMemory, stage: string): { entries: number; fraction: number } {
+  const known = memory.progress.get(stage) ?? { entries: 0, fraction: 0 }
+  memory.progress.set(stage, known)
+  return known
 }
 
 /** What one journal row adds to the memory. The live run and the recovery both come here, so they cannot differ. */
@@ -169,6 +193,11 @@ export function remember(memory: RunMemory, row: JournalRow): void {
       return update(memory, stage, record => {
         record.attempts = Math.max(record.attempts, row.attempt ?? 1)
       })
+    case 'stage.progressed': {
+      const progress = progressOf(memory, stage)
+      progress.fraction = Math.max(progress.fraction, (JSON.parse(row.data) as { fraction: number }).fraction)
+      return
+    }
     case 'attempt.failed':
       return update(memory, stage, record => {
         record.failures++

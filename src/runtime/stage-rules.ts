@@ -44,6 +44,7 @@ function rulesOf(stage: StageDefinition, profile: ResolvedProfile): StageRules {
       restart: stage.restart,
       intensity: profile.restart.intensity,
       periodMs: profile.restart.periodMs,
+      livelockAfter: profile.restart.livelockAfter,
       onExhausted: profile.restart.onExhausted,
       fallback: stage.fallback !== undefined,
       optional: stage.optional,
