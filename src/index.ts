@@ -68,6 +68,17 @@ export type {
 } from './runtime/api.ts'
 export { type Client, type CommandArguments, type CommandName, createClient, type RunReport } from './runtime/client.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
+export type {
+  CauseLink,
+  ExplainedStage,
+  ExplainOptions,
+  Explanation,
+  NextStep,
+  StoryEntry,
+  SuggestedCommand,
+  ToldDecision,
+} from './runtime/explain/explanation.ts'
+export type { DecisionDifference } from './runtime/explain/replay.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {
@@ -107,6 +118,7 @@ export type {
   ChildRun,
   GenerateOptions,
   GenerateResult,
+  LastFailure,
   StageContext,
   StageLog,
   StageMetrics,

@@ -12,6 +12,7 @@ export {
   ValidationError,
 } from './errors.ts'
 export type { AttemptContext } from './resilience/attempt.ts'
+export { type CauseAnswer, type Causes, usualAnswers } from './resilience/causes.ts'
 export {
   type Circuit,
   type CircuitMetrics,

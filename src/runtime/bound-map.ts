@@ -50,7 +50,8 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
     ) {
       const run = runOf(scope.self)
       const { stage: name } = snapshot.context
-      if (event.type === 'xstate.stop' && snapshot.status === 'active' && !run.detached)
+      // A run that is held or let go of stops its actors, too, but not its stages.
+      if (event.type === 'xstate.stop' && snapshot.status === 'active' && run.root && !run.detached)
         run.journal('stage.stopped', {}, { stage: name })
       const next = machine.transition(snapshot as never, event as never, scope as never)
       const failure = event.type.startsWith('xstate.error.actor.') ? describeFailure(event.error) : undefined

@@ -17,6 +17,8 @@ import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
 import type { ListOptions, RunResult, RunSummary, TreeNode } from './api.ts'
+import { explainRun } from './explain/explain-run.ts'
+import type { ExplainOptions, Explanation } from './explain/explanation.ts'
 import { eventOf } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import { rawInput } from './run-input.ts'
@@ -63,6 +65,11 @@ export interface Client {
   ): AsyncIterable<JournalEvent>
   /** The runs that have not ended, with their stages as they were last written. */
   tree(): Promise<TreeNode>
+  /**
+   * What became of a run and why, also while another process has it.
+   * @throws RunNotFoundError; OptionsError for a stage that it does not have
+   */
+  explain(runId: string, options?: ExplainOptions): Promise<Explanation>
   /** The live process that owns the store, if there is one. */
   owner(): Promise<StoreOwner | undefined>
   /**
@@ -144,6 +151,7 @@ export function createClient(options: { readonly store?: string | Store | undefi
         children: [{ id: 'runs', type: 'supervisor', status, children: runs }],
       }
     },
+    explain: (runId, options) => explainRun(store, runId, options),
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
       await rowOf(runId)

@@ -19,6 +19,8 @@ import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
+import { explainRun } from './explain/explain-run.ts'
+import type { ExplainOptions } from './explain/explanation.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
 import { filterOf, summaryOf } from './listing.ts'
@@ -221,6 +223,10 @@ class HoldfastRuntime implements Runtime {
 
   async tree() {
     return supervisorNode(this.#supervisor, [...this.#runs.all()].map(runNode))
+  }
+
+  explain(runId: string, options: ExplainOptions = {}) {
+    return explainRun(this.#options.store, runId, options)
   }
 
   events() {
