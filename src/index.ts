@@ -79,6 +79,8 @@ export type {
   ToldDecision,
 } from './runtime/explain/explanation.ts'
 export type { DecisionDifference } from './runtime/explain/replay.ts'
+export { type PlannedStage, type PlanOptions, planOf, type RunPlan } from './runtime/plan.ts'
+export type { StageBound } from './runtime/static-bound.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {

@@ -30,9 +30,18 @@ export {
   type Resilience,
   type ResilienceOptions,
 } from './resilience/create-resilience.ts'
+export {
+  type EffectiveProfile,
+  type EffectiveValue,
+  effectiveProfile,
+  knownProfileNames,
+  knownTasks,
+  type OverrideSource,
+} from './resilience/effective-profile.ts'
 export type { WireFailure } from './resilience/failure-evidence.ts'
 export { type FailureAction, type FailureKind, type FailureScope, failureKinds } from './resilience/kinds.ts'
 export { type OperationName, operationPresets } from './resilience/operations.ts'
+export type { ProfileOverrides } from './resilience/profile-overrides.ts'
 export {
   builtInProfiles,
   defineProfile,

@@ -6,6 +6,7 @@ import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
 import type { Does } from './commands/command.ts'
 import { addExplain } from './commands/explain.ts'
+import { addProfiles } from './commands/profiles.ts'
 import { addRecover } from './commands/recover.ts'
 import { addResume } from './commands/resume.ts'
 import { addRun } from './commands/run.ts'
@@ -60,7 +61,8 @@ function createProgram(terminal: Terminal, does: Does): Command {
       writeErr: text => terminal.say(text.replace(/\n$/, '')),
       outputError: () => {},
     })
-  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree, addExplain]) add(program, does)
+  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree, addExplain, addProfiles])
+    add(program, does)
   return program
 }
 

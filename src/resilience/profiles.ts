@@ -218,7 +218,7 @@ export function defineProfile(options: ProfileOptions = {}): ResolvedProfile {
   const { retry, timeout, restart, budget } = given
   const runMs = timeout?.run === undefined ? base.timeout.runMs : toMs(timeout.run, 'timeout.run')
   const profileBudget = budget === undefined ? base.budget : resolveBudget(budget)
-  return {
+  const profile: ResolvedProfile = {
     name: given.name ?? `custom(${base.name})`,
     retry: {
       max: retry?.max ?? base.retry.max,
@@ -247,7 +247,32 @@ export function defineProfile(options: ProfileOptions = {}): ResolvedProfile {
     ...(profileBudget === undefined ? {} : { budget: profileBudget }),
     unknownOutcome: given.unknownOutcome ?? base.unknownOutcome,
   }
+  const origin: ProfileOrigin = { base, given: namesIn(given) }
+  return Object.defineProperty(profile, originKey, { value: origin })
 }
+
+const originKey: unique symbol = Symbol.for('holdfast.profile.origin') as never
+
+/** Where the values of a defined profile are from. */
+interface ProfileOrigin {
+  readonly base: ResolvedProfile
+  /** The values that it was given itself: `retry.max`, `causes`. */
+  readonly given: readonly string[]
+}
+
+/** Undefined for a built-in profile, and for one that came back from JSON. */
+export const profileOrigin = (profile: ResolvedProfile): ProfileOrigin | undefined =>
+  (profile as { readonly [originKey]?: ProfileOrigin })[originKey]
+
+/** The groups whose values are told one by one. */
+const groups: readonly string[] = ['retry', 'timeout', 'restart']
+
+const namesIn = (given: object): string[] =>
+  Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) =>
+      groups.includes(name) ? namesIn(value as object).map(inner => `${name}.${inner}`) : [name],
+    )
 
 /** A profile as a stage, a workflow or `start` names it: by name, or the object that `defineProfile` made. */
 export type ProfileReference = string | object
@@ -278,6 +303,15 @@ export function resolveProfile(choice: ProfileChoice, known: KnownProfiles = {})
   const ofStageTask = stage?.task === undefined ? undefined : profileOfTask(stage.task, known)
   const ofWorkflowTask = workflow?.task === undefined ? undefined : profileOfTask(workflow.task, known)
   return profileOf(stage?.profile ?? ofStageTask ?? start ?? workflow?.profile ?? ofWorkflowTask ?? 'balanced', known)
+}
+
+/** Which of them decides, in words. */
+export function choiceOf({ stage, start, workflow }: ProfileChoice): string {
+  if (stage?.profile !== undefined) return 'the stage'
+  if (stage?.task !== undefined) return `the stage's task '${stage.task}'`
+  if (start !== undefined) return 'the start'
+  if (workflow?.profile !== undefined) return 'the workflow'
+  return workflow?.task === undefined ? 'the default' : `the workflow's task '${workflow.task}'`
 }
 
 /** The profile that a reference means. @throws OptionsError when it means none */

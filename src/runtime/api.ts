@@ -33,6 +33,10 @@ export interface StartOptions {
   readonly deadline?: Duration | undefined
   /** Higher first where runs must wait for a place. @default 0 */
   readonly priority?: number | undefined
+  /** In the place of `retry.max` in every profile of this run. @default `HOLDFAST_MAX_RETRIES` */
+  readonly maxRetries?: number | undefined
+  /** Every timeout of this run times this. @default `HOLDFAST_TIMEOUT_MULTIPLIER` */
+  readonly timeoutMultiplier?: number | undefined
   /** Recorded with the run. @default the directory of the process */
   readonly cwd?: string | undefined
 }

@@ -110,7 +110,7 @@ class HoldfastRuntime implements Runtime {
       metrics,
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
-      rulesOf: createStageRules(profiles),
+      rulesOf: createStageRules(profiles, options.overrides),
       snapshotText: createSnapshotText(),
       supervise: run => this.#supervise(run, binding),
       dismiss: run => {
@@ -146,11 +146,18 @@ class HoldfastRuntime implements Runtime {
             now: clock.now(),
             profiles,
             budget: undefined,
+            overrides: { ...options.overrides, ...parent.options.overrides },
             source: sourceOf(workflow),
             workflow: definitionOf(workflow),
           },
         )
-        const kept = { ...start.kept, cwd: parent.options.cwd, onParentClose }
+        const { overrides } = parent.options
+        const kept = {
+          ...start.kept,
+          ...(overrides === undefined ? {} : { overrides }),
+          cwd: parent.options.cwd,
+          onParentClose,
+        }
         const runId = await this.#runs.start(workflow, input, { ...start, id, kept }, { runId: parent.id, stage })
         return this.#childHandle(runId, workflow.name)
       },
@@ -188,11 +195,12 @@ class HoldfastRuntime implements Runtime {
         'start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine',
       )
     }
-    const { clock, profiles, budget } = this.#options
+    const { clock, profiles, budget, overrides } = this.#options
     const start = resolveStartOptions(given, {
       now: clock.now(),
       profiles,
       budget,
+      overrides,
       source: sourceOf(workflow),
       workflow: definitionOf(workflow),
     })

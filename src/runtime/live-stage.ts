@@ -47,6 +47,7 @@ export class ActorStage implements LiveStage {
   readonly item: ItemPlace | undefined
   readonly profile: ResolvedProfile
   readonly policy: StagePolicy
+  readonly timeoutMs: number
   attempt: FunctionAttempt | undefined
 
   #input: unknown
@@ -68,8 +69,9 @@ export class ActorStage implements LiveStage {
     this.name = name
     this.item = item
     this.#input = input
-    const rules = run.services.rulesOf(run.definition, definition, run.options.profile)
+    const rules = run.services.rulesOf(run.definition, definition, run.options.profile, run.options.overrides)
     this.profile = rules.profile
+    this.timeoutMs = rules.timeoutMs
     this.policy = rules.policy
   }
 
@@ -79,10 +81,6 @@ export class ActorStage implements LiveStage {
 
   set input(checked: unknown) {
     this.#input = checked
-  }
-
-  get timeoutMs(): number {
-    return this.definition.timeoutMs ?? this.profile.timeout.stageMs
   }
 
   get warnAfterMs(): number | undefined {

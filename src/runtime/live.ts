@@ -12,6 +12,7 @@ import type {
 } from '../../machines/stage.machine.ts'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
 import type { EncodedError } from '../errors.ts'
+import type { ProfileOverrides } from '../resilience/profile-overrides.ts'
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JournalRow, JsonText, LedgerRow, NewRun, RunStatus } from '../store/store.ts'
 import type { JournalEventType } from '../telemetry/catalogue.ts'
@@ -47,6 +48,8 @@ export interface KeptOptions {
   readonly wallTimeUntil?: number | undefined
   readonly priority?: number | undefined
   readonly cwd: string
+  /** What the operator changed in every profile of this run. */
+  readonly overrides?: ProfileOverrides | undefined
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
 }
 

@@ -2,11 +2,13 @@
 
 import { pino } from 'pino'
 import { z } from 'zod'
+import { readProfileOverrides } from '../config/environment.ts'
 import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import { offline } from '../providers/offline.ts'
 import type { Provider } from '../providers/provider.ts'
+import { type ProfileOverrides, withOverrides } from '../resilience/profile-overrides.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { sqliteStore } from '../store/sqlite-store.ts'
@@ -91,6 +93,8 @@ const startSchema = z.strictObject({
   budget: budgetSchema.optional(),
   deadline: duration.optional(),
   priority: z.number().optional(),
+  maxRetries: z.int().min(0).optional(),
+  timeoutMultiplier: z.number().positive().optional(),
   cwd: z.string().optional(),
 })
 
@@ -99,6 +103,8 @@ export interface ResolvedOptions {
   readonly workflows: readonly AnyWorkflow[]
   readonly providers: readonly Provider[]
   readonly profiles: KnownProfiles
+  /** What the environment changes in every profile. */
+  readonly overrides: ProfileOverrides
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
   readonly budget: Budget | undefined
@@ -127,6 +133,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     workflows: options.workflows ?? [],
     providers: options.providers ?? [offline()],
     profiles: known,
+    overrides: readProfileOverrides(),
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
     budget: options.budget,
@@ -157,13 +164,18 @@ export function resolveStartOptions(
     now: number
     profiles: KnownProfiles
     budget: Budget | undefined
+    overrides?: ProfileOverrides | undefined
     source?: string | undefined
     workflow: Pick<WorkflowDefinition, 'profile' | 'task'>
   },
 ): ResolvedStart {
   const options = parseOptions(startSchema, given, 'start')
   if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
-  const ofProfile = resolveProfile({ start: options.profile, workflow: context.workflow }, context.profiles)
+  const overrides = ownOverrides(options)
+  const ofProfile = withOverrides(
+    resolveProfile({ start: options.profile, workflow: context.workflow }, context.profiles),
+    { ...context.overrides, ...overrides },
+  )
   const budget = options.budget ?? context.budget
   const wallTimeMs = budget ? budget.wallTime && toMs(budget.wallTime, 'budget.wallTime') : ofProfile.budget?.wallTimeMs
   const runMs = options.deadline === undefined ? ofProfile.timeout.runMs : toMs(options.deadline, 'deadline')
@@ -176,9 +188,19 @@ export function resolveStartOptions(
       ...(budget === undefined ? {} : { budget }),
       ...(runMs === undefined ? {} : { deadlineAt: context.now + runMs }),
       ...(wallTimeMs === undefined ? {} : { wallTimeUntil: context.now + wallTimeMs }),
+      ...(overrides === undefined ? {} : { overrides }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       cwd: options.cwd ?? process.cwd(),
     },
+  }
+}
+
+/** What the start itself says, without what it leaves to the runtime. */
+function ownOverrides({ maxRetries, timeoutMultiplier }: ProfileOverrides): ProfileOverrides | undefined {
+  if (maxRetries === undefined && timeoutMultiplier === undefined) return undefined
+  return {
+    ...(maxRetries === undefined ? {} : { maxRetries }),
+    ...(timeoutMultiplier === undefined ? {} : { timeoutMultiplier }),
   }
 }
 
