@@ -87,7 +87,7 @@ function chosen(name: string, known: KnownProfiles): { task?: string; profile: s
   const profiles = knownProfileNames(known)
   if (profiles.includes(name)) return { profile: name, source: 'its name' }
   throw new OptionsError(
-    `there is no task and no profile '${name}'${suggestion(name, [...Object.keys(tasks), ...profiles])}; tasks are ${Object.keys(tasks).join(', ')}`,
+    `there is no task and no profile '${name}'${suggestion(name, [...Object.keys(tasks), ...profiles])}`,
     { task: name },
   )
 }

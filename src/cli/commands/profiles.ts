@@ -44,7 +44,9 @@ function list(session: Session): ExitCode {
   if (session.json) session.terminal.put(JSON.stringify({ items }, null, 2))
   else
     for (const { profile, tasks: own, retries, fallback } of items)
-      session.terminal.put(`${profile.padEnd(10)} ${retries} retries, fallback ${fallback}; tasks: ${own.join(', ')}`)
+      session.terminal.put(
+        `${profile.padEnd(10)} ${retries} ${retries === 1 ? 'retry' : 'retries'}, fallback ${fallback}; tasks: ${own.join(', ')}`,
+      )
   return exitCodes.done
 }
 

@@ -44,10 +44,7 @@ export async function explainRun(store: Store, runId: string, given: ExplainOpti
     replay.take(event)
   }
   if (stage !== undefined && !known.has(stage))
-    throw new OptionsError(
-      `run ${runId} has no stage '${stage}'${suggestion(stage, [...known])}; it has ${[...known].slice(0, 20).join(', ') || 'not begun any'}`,
-      { runId, stage },
-    )
+    throw new OptionsError(`run ${runId} has no stage '${stage}'${suggestion(stage, [...known])}`, { runId, stage })
   const stages = [...standings.stages.values()].filter(({ name }) => stage === undefined || isPartOf(name, stage))
   const ofRun = causesOf(run, stages, end)
   const causes = stage === undefined ? ofRun : causesOf(run, stages, undefined)
