@@ -28,8 +28,12 @@ export function proseOf(explanation: Omit<Explanation, 'text'>): string {
 const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ['', title, ...lines.map(line => `  ${line}`)]
 
+/** Stages and items that are listed: of a large map, many may be in trouble. */
+const mostStages = 40
+
 function standingLines({ stages, spend, stage }: Explanation | Omit<Explanation, 'text'>): string[] {
-  const lines = stages.map(found => {
+  const told = stages.slice(0, mostStages)
+  const lines = told.map(found => {
     const counts = [
       found.attempts > 1 ? `attempt ${found.attempts}` : '',
       found.restarts > 0 ? plural(found.restarts, 'restart') : '',
@@ -38,6 +42,7 @@ function standingLines({ stages, spend, stage }: Explanation | Omit<Explanation,
     ].filter(part => part !== '')
     return `${found.name}: ${found.standing}${counts.length === 0 ? '' : ` (${counts.join(', ')})`}`
   })
+  if (stages.length > told.length) lines.push(`… and ${stages.length - told.length} more`)
   return stage === undefined ? [...lines, spendLine(spend)] : lines
 }
 

@@ -206,6 +206,7 @@ describe('a long story', () => {
     expect(explained.story[0]).toMatchObject({ type: 'run.started' })
     expect(explained.story.at(-1)).toMatchObject({ type: 'run.completed' })
     expect(explained.text).toContain(`${explained.leftOut} more`)
+    expect(explained.text).toContain(`… and ${explained.stages.length - 40} more`)
     await runtime.close()
   })
 })
@@ -226,6 +227,20 @@ describe('decisions made again from the journal', () => {
     for (const row of tampered) replay.take(row)
     expect(replay.differences).toHaveLength(rows.filter(({ type }) => type === 'retry.decided').length)
     expect(replay.differences[0]).toMatchObject({ recorded: expect.stringContaining('9 retries') })
+    await runtime.close()
+  })
+
+  it('are said to differ, in words, where the journal does not add up', async () => {
+    const { world, runtime } = await failedRun()
+    const readJournal: typeof world.store.readJournal = async (runId, options) =>
+      (await world.store.readJournal(runId, options)).map(row =>
+        row.type === 'restart.decided' ? { ...row, data: row.data.replace('"rule":"restart"', '"rule":"retry"') } : row,
+      )
+    const client = createClient({ store: Object.create(world.store, { readJournal: { value: readJournal } }) })
+    const { decisions, text } = await client.explain('r')
+    expect(decisions.differences.length).toBeGreaterThan(0)
+    expect(text).toContain('What does not add up')
+    expect(text).toMatch(/the journal says retry at attempt 2.*the machine decides restart at attempt 2/)
     await runtime.close()
   })
 })
