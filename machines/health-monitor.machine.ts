@@ -27,6 +27,8 @@ export interface HealthMachineInput {
 
 export type HealthMachineEvent =
   | { type: 'EXAMINE' }
+  /** The examination was stopped before it found anything. */
+  | { type: 'STOPPED' }
   | { type: 'FOUND_HEALTHY'; message: string; latencyMs: number; at: number }
   | { type: 'FOUND_UNHEALTHY'; message: string; latencyMs: number; at: number }
 
@@ -69,12 +71,13 @@ export const healthMonitorMachine = setup({
   }),
   initial: 'unknown',
   states: {
-    unknown: { description: 'Not examined yet.', on: { EXAMINE: 'examining' } },
+    unknown: { description: 'Not examined yet, or the last examination was stopped.', on: { EXAMINE: 'examining' } },
     examining: {
       description: 'An examination is under way; another request joins it.',
       tags: ['examining'],
       entry: 'examine',
       on: {
+        STOPPED: 'unknown',
         FOUND_HEALTHY: { target: 'healthy', actions: 'rememberSuccess' },
         FOUND_UNHEALTHY: [
           { guard: 'failedOften', target: 'failed', actions: 'rememberFailure' },

@@ -1,8 +1,8 @@
 /**
  * One stage of a run, or one item of a map: from its admission to its end. The machine decides what happens after a
- * failure, in the order of the contract: attempts by profile, remedies, restart within the intensity, fallback,
- * optional, and what the profile says for the end. It starts nothing itself: the named actions without effect are
- * requests that the runtime carries out, and time and chance arrive in the events.
+ * failure, in the order of the contract: attempts by profile, remedies, what its cause asks for (a wait, a restart
+ * within the intensity, a stop), fallback, optional, and what the profile says for the end. It starts nothing itself:
+ * the named actions without effect are requests that the runtime carries out, and time and chance arrive in the events.
  */
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
@@ -14,6 +14,12 @@ const failureSchema = z.object({
   kind: z.string().nullable(),
   /** The model call inside has used up its own attempts, so the stage does not repeat them. */
   exhausted: z.boolean(),
+  /** What the profile does about such a cause, once attempts and remedies are used up. */
+  answer: z.enum(['restart', 'wait', 'stop', 'change_plan', 'escalate']),
+  /** How long the other side asks to be left alone, ms; null where it does not say. */
+  retryAfterMs: z.number().nullable(),
+  /** Equal for failures that are alike: a hash of the stage's input and of what went wrong. */
+  signature: z.string(),
 })
 
 /** Why an attempt failed, as far as it decides what follows. */
@@ -26,6 +32,8 @@ const policySchema = z.object({
   restart: z.enum(['transient', 'temporary']),
   intensity: z.number(),
   periodMs: z.number(),
+  /** Restarts and waits in a row for the same failure in the same state, before it is a livelock. */
+  livelockAfter: z.number(),
   onExhausted: z.enum(['fail', 'quarantine']),
   fallback: z.boolean(),
   optional: z.boolean(),
@@ -35,6 +43,34 @@ const policySchema = z.object({
 /** What the profile and the stage's options allow: fixed while the stage is in memory. */
 export type StagePolicy = z.infer<typeof policySchema>
 
+/** Why a stage is given up: the last word on each of the ways to go on. */
+export const stageReasons = [
+  'refused',
+  'cause',
+  'escalated',
+  'livelock',
+  'temporary',
+  'intensity',
+  'budget',
+  'fallback_failed',
+] as const
+
+export type StageReason = (typeof stageReasons)[number]
+
+/** Every rule that a stage's machine decides by. */
+export type StageRule =
+  | 'retry'
+  | 'remedy'
+  | 'wait'
+  | 'restart'
+  | 'change_plan'
+  | 'livelock'
+  | 'budget'
+  | 'fallback'
+  | 'degrade'
+  | 'quarantine'
+  | 'fail'
+
 export const stageContextSchema = z.object({
   stage: z.string(),
   policy: policySchema,
@@ -42,10 +78,21 @@ export const stageContextSchema = z.object({
   attempt: z.number(),
   incarnation: z.number(),
   retries: z.number(),
-  restartTimes: z.array(z.number()),
+  /** Restarts in all. */
+  restarts: z.number(),
+  /** Restarts that count against the intensity: when they were, and how far the stage had come. */
+  spent: z.array(z.object({ at: z.number(), progress: z.number() })),
+  /** Waits for a cause to pass, in all. */
+  waits: z.number(),
   remediesTried: z.number(),
   failure: failureSchema.nullable(),
-  /** When the pending retry or restart is due, ms since the epoch. */
+  /** The last failure that led to a restart or a wait, and how often in a row it did so without progress. */
+  alike: z.object({ signature: z.string(), progress: z.number(), times: z.number() }).nullable(),
+  /** The rule of the last decision to go on. */
+  rule: z.enum(['retry', 'remedy', 'wait', 'restart', 'change_plan']).nullable(),
+  /** Why the function is not started again. */
+  because: z.enum(stageReasons).nullable(),
+  /** When the pending retry, restart or end of a wait is due, ms since the epoch. */
   dueAt: z.number().nullable(),
 })
 
@@ -60,7 +107,7 @@ export interface StageMachineInput {
   readonly begun?: StageCounts | undefined
 }
 
-export type StageCounts = Pick<StageMachineContext, 'attempt' | 'incarnation' | 'retries' | 'restartTimes'>
+export type StageCounts = Pick<StageMachineContext, 'attempt' | 'incarnation' | 'retries' | 'restarts' | 'spent'>
 
 interface Failed {
   readonly failure: StageFailure
@@ -70,6 +117,8 @@ interface Failed {
   readonly delayMs: number
   /** Whether the budget of the run allows one more restart. */
   readonly restartBudgetLeft: boolean
+  /** How far the stage has come in this run: it grows with each new entry of its ledger and with `progress()`. */
+  readonly progress: number
 }
 
 export type StageMachineEvent =
@@ -103,36 +152,55 @@ export interface StageMachineOutput {
   readonly failure?: StageFailure | null | undefined
 }
 
-/** Failures that another start of the same code cannot mend. */
-const permanentTypes: readonly string[] = ['validation', 'config', 'cancelled']
-const permanentKinds: readonly string[] = [
-  'auth',
-  'permission',
-  'region_blocked',
-  'quota_exhausted',
-  'invalid_request',
-  'context_length',
-  'payload_too_large',
-  'request_too_large_for_tier',
-  'model_not_found',
-  'content_filter',
-  'no_provider',
-  'wait_timeout',
-]
-
-/** A clock that steps back gives no restart back: what seems to lie ahead counts as recent. */
-const recentRestarts = (times: readonly number[], now: number, periodMs: number): number[] =>
-  times.filter(time => now - time <= periodMs)
-
 const failedAt = (event: StageMachineEvent): number => ('at' in event ? event.at : 0)
-const delayOf = (event: StageMachineEvent): number => ('delayMs' in event ? event.delayMs : 0)
+const progressAt = (event: StageMachineEvent): number => ('progress' in event ? event.progress : 0)
+
+/** What the other side asks for replaces the backoff. */
+const dueAfter = ({ failure }: StageMachineContext, event: StageMachineEvent): number =>
+  failedAt(event) + (failure?.retryAfterMs || ('delayMs' in event ? event.delayMs : 0))
+
+/**
+ * A restart counts until its period has passed and the stage has come further since. A clock that steps back gives none
+ * back: what seems to lie ahead counts as recent.
+ */
+const countedRestarts = ({ spent, policy }: StageMachineContext, event: StageMachineEvent) =>
+  spent.filter(({ at, progress }) => failedAt(event) - at <= policy.periodMs || progressAt(event) <= progress)
+
+const comesBack = ({ policy, failure }: StageMachineContext): boolean =>
+  policy.restart === 'transient' && ['restart', 'wait', 'change_plan'].includes(failure?.answer ?? '')
 
 const restartsLeft = (context: StageMachineContext, event: StageMachineEvent): boolean =>
-  context.policy.restart === 'transient' &&
-  context.failure !== null &&
-  !permanentTypes.includes(context.failure.type) &&
-  !permanentKinds.includes(context.failure.kind ?? '') &&
-  recentRestarts(context.restartTimes, failedAt(event), context.policy.periodMs).length < context.policy.intensity
+  comesBack(context) &&
+  context.failure?.answer !== 'wait' &&
+  countedRestarts(context, event).length < context.policy.intensity
+
+/** Waits are alike whatever is waited for, so that two causes in turn are not waited for without an end. */
+const signatureOf = ({ failure }: StageMachineContext): string =>
+  failure?.answer === 'wait' ? 'wait' : (failure?.signature ?? '')
+
+const sameAgain = (context: StageMachineContext, event: StageMachineEvent): boolean =>
+  context.alike?.signature === signatureOf(context) && progressAt(event) <= context.alike.progress
+
+const alikeNow = (context: StageMachineContext, event: StageMachineEvent): StageMachineContext['alike'] => ({
+  signature: signatureOf(context),
+  progress: progressAt(event),
+  times: sameAgain(context, event) ? (context.alike?.times ?? 0) + 1 : 1,
+})
+
+const livelocked = (context: StageMachineContext, event: StageMachineEvent): boolean =>
+  comesBack(context) && sameAgain(context, event) && (context.alike?.times ?? 0) >= context.policy.livelockAfter
+
+/** Why nothing starts the function again. */
+function reasonOf(context: StageMachineContext, event: StageMachineEvent): StageReason {
+  if (context.admission === 'refuse') return 'refused'
+  if (event.type === 'FALLBACK_FAILED') return 'fallback_failed'
+  if (context.failure?.type === 'budget') return 'budget'
+  if (context.failure?.answer === 'escalate') return 'escalated'
+  if (context.failure?.answer === 'stop') return 'cause'
+  if (context.policy.restart === 'temporary') return 'temporary'
+  if (livelocked(context, event)) return 'livelock'
+  return restartsLeft(context, event) ? 'budget' : 'intensity'
+}
 
 export const stageMachine = setup({
   types: {} as {
@@ -155,7 +223,11 @@ export const stageMachine = setup({
       context.policy.retryOn.includes(context.failure.kind) &&
       context.retries < context.policy.maxRetries,
     remedyLeft: ({ context }) => context.remediesTried < context.policy.remedies.length,
+    escalated: ({ context }) => context.failure?.answer === 'escalate',
+    livelocked: ({ context, event }) => livelocked(context, event),
+    waitHelps: ({ context }) => comesBack(context) && context.failure?.answer === 'wait',
     restartsLeft: ({ context, event }) => restartsLeft(context, event),
+    planChangeHelps: ({ context, event }) => restartsLeft(context, event) && context.failure?.answer === 'change_plan',
     restartBudgetSpent: ({ context, event }) =>
       restartsLeft(context, event) && 'restartBudgetLeft' in event && !event.restartBudgetLeft,
     fallbackGiven: ({ context }) => context.policy.fallback,
@@ -169,30 +241,41 @@ export const stageMachine = setup({
     runFallback: () => {},
     setDelay: () => {},
     /** Tells the journal which rule decided. */
-    explainDecision: (
-      _,
-      _params: { rule: 'retry' | 'remedy' | 'restart' | 'fallback' | 'degrade' | 'fail' | 'quarantine' },
-    ) => {},
+    explainDecision: (_, _params: { rule: StageRule }) => {},
     rememberFailure: assign({
       failure: ({ context, event }) => ('failure' in event ? event.failure : context.failure),
     }),
     countRetry: assign({
       attempt: ({ context }) => context.attempt + 1,
       retries: ({ context }) => context.retries + 1,
-      dueAt: ({ event }) => failedAt(event) + delayOf(event),
+      rule: 'retry',
+      dueAt: ({ context, event }) => dueAfter(context, event),
     }),
+    noteRemedy: assign({ rule: 'remedy' }),
     countRemedy: assign({ remediesTried: ({ context }) => context.remediesTried + 1 }),
     countAttempt: assign({ attempt: ({ context }) => context.attempt + 1 }),
     countRestart: assign({
       attempt: ({ context }) => context.attempt + 1,
       incarnation: ({ context }) => context.incarnation + 1,
       retries: 0,
-      restartTimes: ({ context, event }) => [
-        ...recentRestarts(context.restartTimes, failedAt(event), context.policy.periodMs),
-        failedAt(event),
+      restarts: ({ context }) => context.restarts + 1,
+      spent: ({ context, event }) => [
+        ...countedRestarts(context, event),
+        { at: failedAt(event), progress: progressAt(event) },
       ],
-      dueAt: ({ event }) => failedAt(event) + delayOf(event),
+      alike: ({ context, event }) => alikeNow(context, event),
+      rule: ({ context }) => (context.failure?.answer === 'change_plan' ? 'change_plan' : 'restart'),
+      dueAt: ({ context, event }) => dueAfter(context, event),
     }),
+    /** A wait costs no restart and is no new attempt. */
+    countWait: assign({
+      incarnation: ({ context }) => context.incarnation + 1,
+      waits: ({ context }) => context.waits + 1,
+      alike: ({ context, event }) => alikeNow(context, event),
+      rule: 'wait',
+      dueAt: ({ context, event }) => dueAfter(context, event),
+    }),
+    rememberReason: assign({ because: ({ context, event }) => reasonOf(context, event) }),
     countIncarnation: assign({ incarnation: ({ context }) => context.incarnation + 1 }),
     clearDelay: assign({ dueAt: null }),
   },
@@ -206,9 +289,14 @@ export const stageMachine = setup({
     attempt: input.begun?.attempt ?? 1,
     incarnation: input.begun?.incarnation ?? 1,
     retries: input.begun?.retries ?? 0,
-    restartTimes: input.begun?.restartTimes ?? [],
+    restarts: input.begun?.restarts ?? 0,
+    spent: input.begun?.spent ?? [],
+    waits: 0,
     remediesTried: 0,
     failure: input.failure ?? null,
+    alike: null,
+    rule: null,
+    because: null,
     dueAt: null,
   }),
   initial: 'admitting',
@@ -223,7 +311,12 @@ export const stageMachine = setup({
       description: 'Whether the stage runs at all was decided when it was created.',
       always: [
         { guard: 'skipped', target: 'skipped', description: '`when` said no.' },
-        { guard: 'refused', target: 'givingUp', description: '`when` threw, or the input is not of its form.' },
+        {
+          guard: 'refused',
+          target: 'givingUp',
+          actions: 'rememberReason',
+          description: '`when` threw, or the input is not of its form.',
+        },
         { guard: 'preflightWanted', target: 'preflight' },
         { target: 'running', actions: 'startAttempt' },
       ],
@@ -261,7 +354,11 @@ export const stageMachine = setup({
     deciding: {
       description: 'An attempt failed: what follows is decided at once, in the order of the contract.',
       always: [
-        { guard: 'outOfBudget', target: 'outOfBudget' },
+        {
+          guard: 'outOfBudget',
+          target: 'outOfBudget',
+          actions: ['rememberReason', { type: 'explainDecision', params: { rule: 'budget' } }],
+        },
         {
           guard: 'attemptsLeft',
           target: 'backingOff',
@@ -269,22 +366,47 @@ export const stageMachine = setup({
           description: 'The profile repeats failures of this kind.',
         },
         {
+          guard: 'escalated',
+          target: 'losing',
+          actions: 'rememberReason',
+          description: 'Nothing in this stage is to answer for such a cause: no remedy, no fallback.',
+        },
+        {
           guard: 'remedyLeft',
           target: 'remedying',
-          actions: [{ type: 'explainDecision', params: { rule: 'remedy' } }],
+          actions: ['noteRemedy', { type: 'explainDecision', params: { rule: 'remedy' } }],
+        },
+        {
+          guard: 'livelocked',
+          target: 'givingUp',
+          actions: ['rememberReason', { type: 'explainDecision', params: { rule: 'livelock' } }],
+          description: 'The same failure in the same state, again and again.',
+        },
+        {
+          guard: 'waitHelps',
+          target: 'parked',
+          actions: ['countWait', { type: 'explainDecision', params: { rule: 'wait' } }],
+          description: 'The cause passes by itself, as a rate limit does; no restart is spent on it.',
         },
         {
           guard: 'restartBudgetSpent',
           target: 'outOfBudget',
+          actions: ['rememberReason', { type: 'explainDecision', params: { rule: 'budget' } }],
           description: 'It would be restarted, and the budget of the run does not allow it.',
+        },
+        {
+          guard: 'planChangeHelps',
+          target: 'restarting',
+          actions: ['countRestart', { type: 'explainDecision', params: { rule: 'change_plan' } }],
+          description: 'The function starts again and is told what was wrong with the answer.',
         },
         {
           guard: 'restartsLeft',
           target: 'restarting',
           actions: ['countRestart', { type: 'explainDecision', params: { rule: 'restart' } }],
-          description: 'Fewer restarts than the intensity allows within the period.',
+          description: 'Fewer restarts count than the intensity allows.',
         },
-        { target: 'givingUp' },
+        { target: 'givingUp', actions: 'rememberReason' },
       ],
     },
     givingUp: {
@@ -300,6 +422,12 @@ export const stageMachine = setup({
           target: 'degraded',
           actions: [{ type: 'explainDecision', params: { rule: 'degrade' } }],
         },
+        { target: 'losing' },
+      ],
+    },
+    losing: {
+      description: 'There will be no result: how the stage ends is what the profile says.',
+      always: [
         {
           guard: 'quarantineWanted',
           target: 'quarantined',
@@ -332,6 +460,19 @@ export const stageMachine = setup({
         ],
       },
     },
+    parked: {
+      description:
+        'The cause of the failure passes by itself: the function starts again at `dueAt`, which is in the store.',
+      tags: ['delayed', 'waiting'],
+      entry: 'setDelay',
+      exit: 'clearDelay',
+      on: {
+        DELAY_PASSED: [
+          { guard: 'preflightWanted', target: 'preflight', description: 'The ground is examined before each attempt.' },
+          { target: 'running', actions: 'startAttempt' },
+        ],
+      },
+    },
     remedying: {
       description: 'A named recovery action is being applied; each is tried once.',
       tags: ['active'],
@@ -351,13 +492,20 @@ export const stageMachine = setup({
       entry: 'runFallback',
       on: {
         FALLBACK_SUCCEEDED: 'fellBack',
-        FALLBACK_FAILED: [
-          { guard: 'optionalStage', target: 'degraded', actions: 'rememberFailure' },
-          { guard: 'quarantineWanted', target: 'quarantined', actions: 'rememberFailure' },
-          { target: 'failed', actions: 'rememberFailure' },
-        ],
+        FALLBACK_FAILED: { target: 'fallbackLost', actions: ['rememberFailure', 'rememberReason'] },
         RECOVERED: { target: 'fallingBack', reenter: true },
       },
+    },
+    fallbackLost: {
+      description: 'The fallback failed too.',
+      always: [
+        {
+          guard: 'optionalStage',
+          target: 'degraded',
+          actions: [{ type: 'explainDecision', params: { rule: 'degrade' } }],
+        },
+        { target: 'losing' },
+      ],
     },
     succeeded: {
       type: 'final',

@@ -101,6 +101,17 @@ export { type Client, type CommandAnswer, createClient, type RunReport } from '.
 export type { CommandArguments, CommandName } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
 export { anthropic, openaiCompatible } from './runtime/environment-providers.ts'
+export type {
+  CauseLink,
+  ExplainedStage,
+  ExplainOptions,
+  Explanation,
+  NextStep,
+  StoryEntry,
+  SuggestedCommand,
+  ToldDecision,
+} from './runtime/explain/explanation.ts'
+export type { DecisionDifference } from './runtime/explain/replay.ts'
 export type { Bundle } from './runtime/operations/bundle.ts'
 export type { Diagnostics, HealthFindingSummary } from './runtime/operations/diagnostics.ts'
 export type { ForkPlan } from './runtime/operations/fork.ts'
@@ -119,6 +130,8 @@ export type {
   StageNote,
 } from './runtime/operations/operations-api.ts'
 export type { RerunCost } from './runtime/operations/rerun-cost.ts'
+export { type PlannedStage, type PlanOptions, planOf, type RunPlan } from './runtime/plan.ts'
+export type { StageBound } from './runtime/static-bound.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { restoreStore } from './store/sqlite-copy.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
@@ -162,6 +175,7 @@ export type {
   ChildRun,
   GenerateOptions,
   GenerateResult,
+  LastFailure,
   StageContext,
   StageLog,
   StageMetrics,

@@ -12,6 +12,7 @@ export {
   ValidationError,
 } from './errors.ts'
 export type { AttemptContext } from './resilience/attempt.ts'
+export { type CauseAnswer, type Causes, usualAnswers } from './resilience/causes.ts'
 export {
   type Circuit,
   type CircuitMetrics,
@@ -36,6 +37,14 @@ export {
   type Resilience,
   type ResilienceOptions,
 } from './resilience/create-resilience.ts'
+export {
+  type EffectiveProfile,
+  type EffectiveValue,
+  effectiveProfile,
+  knownProfileNames,
+  knownTasks,
+  type OverrideSource,
+} from './resilience/effective-profile.ts'
 export type { WireFailure } from './resilience/failure-evidence.ts'
 export { type FailureAction, type FailureKind, type FailureScope, failureKinds } from './resilience/kinds.ts'
 export {
@@ -45,6 +54,7 @@ export {
   type OperationMetrics,
 } from './resilience/operation-metrics.ts'
 export { type OperationName, operationPresets } from './resilience/operations.ts'
+export type { ProfileOverrides } from './resilience/profile-overrides.ts'
 export {
   builtInProfiles,
   defineProfile,

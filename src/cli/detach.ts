@@ -21,6 +21,8 @@ export interface DetachedStart {
     readonly budget?: readonly string[]
     readonly tag?: readonly string[]
     readonly strict?: boolean
+    readonly maxRetries?: string
+    readonly timeoutMultiplier?: string
   }
 }
 
@@ -61,6 +63,8 @@ function argumentsOf(session: Session, { name, id, flags }: DetachedStart): stri
   if (flags.mode !== undefined) args.push('--mode', flags.mode)
   for (const budget of flags.budget ?? []) args.push('--budget', budget)
   for (const tag of flags.tag ?? []) args.push('--tag', tag)
+  if (flags.maxRetries !== undefined) args.push('--max-retries', flags.maxRetries)
+  if (flags.timeoutMultiplier !== undefined) args.push('--timeout-multiplier', flags.timeoutMultiplier)
   if (flags.strict) args.push('--strict')
   if (session.debug) args.push('--debug')
   args.push('--log-level', session.logLevel)

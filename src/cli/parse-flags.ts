@@ -1,7 +1,7 @@
 /** The values of flags: what cannot be meant is refused with the flag's name before anything is opened. */
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type Budget, OptionsError, type RunStatus, runStatuses } from '../index.ts'
+import { type Budget, OptionsError, type ProfileOverrides, type RunStatus, runStatuses } from '../index.ts'
 import { toMs } from '../time/duration.ts'
 
 /** A flag that may be given more than once. */
@@ -81,6 +81,43 @@ export function parseCount(text: string, flag: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count > 0) return count
   throw new OptionsError(`${flag}: '${text}' must be a whole number above 0`)
+}
+
+export interface OverrideFlags {
+  readonly maxRetries?: string
+  readonly timeoutMultiplier?: string
+}
+
+/** What `--max-retries` and `--timeout-multiplier` say. */
+export function overridesOf({ maxRetries, timeoutMultiplier }: OverrideFlags): ProfileOverrides {
+  return {
+    ...(maxRetries === undefined
+      ? {}
+      : { maxRetries: numberOf(maxRetries, '--max-retries', 'a whole number from 0', Number.isInteger, 0) }),
+    ...(timeoutMultiplier === undefined
+      ? {}
+      : {
+          timeoutMultiplier: numberOf(
+            timeoutMultiplier,
+            '--timeout-multiplier',
+            'a number above 0, such as 1.5',
+            value => value > 0,
+            0,
+          ),
+        }),
+  }
+}
+
+function numberOf(
+  text: string,
+  flag: string,
+  what: string,
+  isValid: (value: number) => boolean,
+  least: number,
+): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (Number.isFinite(value) && value >= least && isValid(value)) return value
+  throw new OptionsError(`${flag}: '${text}' must be ${what}`)
 }
 
 /** `@file` is the text of the file, `-` what comes on stdin. */

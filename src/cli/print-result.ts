@@ -32,7 +32,7 @@ function sayEnd(session: Session, result: RunResult): void {
   terminal.say(
     paint(
       'dim',
-      `look closer: ${session.command(`runs show ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`,
+      `look closer: ${session.command(`${result.success && result.degraded.length === 0 ? 'runs show' : 'explain'} ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`,
     ),
   )
 }
@@ -44,6 +44,6 @@ function sayError(session: Session, error: Extract<RunResult, { success: false }
       : `stage '${error.stage}'${error.attempt === undefined ? '' : `, attempt ${error.attempt}`}: `
   session.terminal.say(`${where}${error.message}`)
   for (const advice of error.recommendations) {
-    if (!advice.includes('holdfast runs events')) session.terminal.say(`- ${advice}`)
+    if (!advice.includes('holdfast explain')) session.terminal.say(`- ${advice}`)
   }
 }

@@ -12,11 +12,14 @@ function below(node: TreeNode, indent: string): string[] {
   })
 }
 
-function lineOf({ id, type, status, state, attempt, incarnation }: TreeNode): string {
+function lineOf({ id, type, status, state, attempt, incarnation, restarts, waits, rule }: TreeNode): string {
   const facts = [
     state === undefined ? status : stateText(state),
     attempt !== undefined && attempt > 1 ? `attempt ${attempt}` : '',
     incarnation !== undefined && incarnation > 1 ? `incarnation ${incarnation}` : '',
+    restarts ? `restarted ${restarts} ${restarts === 1 ? 'time' : 'times'}` : '',
+    waits ? `waited ${waits} ${waits === 1 ? 'time' : 'times'}` : '',
+    rule === undefined ? '' : `last rule ${rule}`,
   ]
   const name = id.startsWith(`${type}:`) ? id.replace(':', ' ') : `${type} ${id}`
   return `${name}  ${facts.filter(fact => fact !== '').join(', ')}`

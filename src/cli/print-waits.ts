@@ -24,6 +24,7 @@ export function describeWait(wait: RunReport['waitingFor'][number]): string {
       child: `child run ${wait.name}`,
       event: 'an event',
       definition: `the definition it was begun with (${wait.name})`,
+      cause: `the cause '${wait.name}' to pass`,
     }[wait.kind] ?? wait.kind
   const stage = wait.stage === undefined ? '' : ` (stage '${wait.stage}')`
   return `${what}${stage}${wait.until === undefined ? '' : ` until ${new Date(wait.until).toISOString()}`}`

@@ -8,7 +8,9 @@ import { addBackup } from './commands/backup.ts'
 import { addBundle } from './commands/bundle.ts'
 import type { Does } from './commands/command.ts'
 import { addDiagnostics } from './commands/diagnostics.ts'
+import { addExplain } from './commands/explain.ts'
 import { addFork } from './commands/fork.ts'
+import { addProfiles } from './commands/profiles.ts'
 import { addQuarantine } from './commands/quarantine.ts'
 import { addRecover } from './commands/recover.ts'
 import { addResume } from './commands/resume.ts'
@@ -80,6 +82,8 @@ function createProgram(terminal: Terminal, does: Does): Command {
     addBundle,
     addBackup,
     addTree,
+    addExplain,
+    addProfiles,
   ])
     add(program, does)
   return program

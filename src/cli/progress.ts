@@ -70,6 +70,8 @@ const spoken: Readonly<Record<string, string>> = {
   'attempt.failed': 'attempt failed',
   'retry.decided': 'will be tried again',
   'restart.decided': 'will be restarted',
+  'wait.decided': 'is parked until the cause has passed, and starts again',
+  'livelock.decided': 'gets no further',
   'wait.begun': 'waits',
   'wait.ended': 'waits no longer',
   'sleep.begun': 'sleeps',

@@ -56,6 +56,7 @@ const passing: Readonly<Record<string, StageState>> = {
   'wait.ended': 'running',
   'retry.decided': 'retrying',
   'restart.decided': 'retrying',
+  'wait.decided': 'waiting',
 }
 
 /** These are about a stage, and begin nothing. */

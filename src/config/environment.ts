@@ -1,7 +1,9 @@
 /**
- * What the environment says to the command line and, of providers, to the runtime. An empty variable counts as absent. A flag wins over a variable, and a
- * variable over a default.
+ * What the environment says to the command line, to every runtime and, of providers, to those that were given none. An
+ * empty variable counts as absent. A flag wins over a variable, and a variable over a default.
  */
+
+import { ConfigError } from '../errors.ts'
 
 export interface Environment {
   /** `HOLDFAST_DIR`: where the store, its logs and its telemetry are. */
@@ -39,4 +41,42 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     logLevel: variables.HOLDFAST_LOG_LEVEL || undefined,
     noColor: Boolean(variables.NO_COLOR),
   }
+}
+
+/** What the environment changes in every profile of every run; see `ProfileOverrides`. */
+export interface EnvironmentOverrides {
+  readonly maxRetries?: number
+  readonly timeoutMultiplier?: number
+}
+
+/**
+ * `HOLDFAST_MAX_RETRIES` and `HOLDFAST_TIMEOUT_MULTIPLIER`.
+ * @param variables default: this process's
+ * @throws ConfigError for a value that is no such number
+ */
+export function readProfileOverrides(variables: NodeJS.ProcessEnv = process.env): EnvironmentOverrides {
+  const maxRetries = numberIn(
+    variables,
+    'HOLDFAST_MAX_RETRIES',
+    'a whole number from 0',
+    value => Number.isInteger(value) && value >= 0,
+  )
+  const multiplier = numberIn(variables, 'HOLDFAST_TIMEOUT_MULTIPLIER', 'a number above 0', value => value > 0)
+  return {
+    ...(maxRetries === undefined ? {} : { maxRetries }),
+    ...(multiplier === undefined ? {} : { timeoutMultiplier: multiplier }),
+  }
+}
+
+function numberIn(
+  variables: NodeJS.ProcessEnv,
+  name: string,
+  what: string,
+  isValid: (value: number) => boolean,
+): number | undefined {
+  const text = variables[name]?.trim()
+  if (!text) return undefined
+  const value = Number(text)
+  if (Number.isFinite(value) && isValid(value)) return value
+  throw new ConfigError(`${name} must be ${what}, and is '${text}'; change it or leave it out`, { path: name })
 }

@@ -67,8 +67,13 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
     return examination
   }
 
-  /** What an examination finds; one that nobody waits for any more is stopped, and its monitor hears nothing of it. */
-  const findingFor = async (name: string, examination: Examination, signal: AbortSignal): Promise<HealthFinding> => {
+  /** What an examination finds; one that nobody waits for any more is stopped, and its monitor told so. */
+  const findingFor = async (
+    name: string,
+    monitor: MonitorRef,
+    examination: Examination,
+    signal: AbortSignal,
+  ): Promise<HealthFinding> => {
     examination.waiting++
     try {
       return await unlessAborted(examination.found, signal)
@@ -77,6 +82,7 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
       if (examination.waiting === 0 && underWay.get(name) === examination) {
         underWay.delete(name)
         examination.end.abort()
+        monitor.send({ type: 'STOPPED' })
       }
     }
   }
@@ -106,9 +112,9 @@ export function createHealthMonitors(checks: readonly HealthCheck[], clock: Cloc
           const monitor = refOf(name)
           if (!monitor) return { name, critical, healthy: false, message: 'its monitor is not running' }
           monitor.send({ type: 'EXAMINE' })
-          // A monitor whose examination was stopped is examining still, and asks for none: it is given this one.
+          // A monitor that was started again knows of no examination: it is given this one.
           const examination = underWay.get(name) ?? examine(monitor, name, cwd)
-          const { healthy, message } = await findingFor(name, examination, signal)
+          const { healthy, message } = await findingFor(name, monitor, examination, signal)
           return { name, critical, healthy, message }
         }),
       )

@@ -8,6 +8,7 @@ import { OptionsError } from '../errors.ts'
 import { parseOptions, suggestion } from '../options.ts'
 import type { Backoff } from '../time/backoff.ts'
 import { type Duration, toMs } from '../time/duration.ts'
+import { type Causes, causeAnswers } from './causes.ts'
 import { type CircuitSettings, circuitPresets, circuitShape, resolveCircuit } from './circuit-options.ts'
 import { type FailureKind, failureKinds } from './kinds.ts'
 
@@ -43,7 +44,11 @@ export interface ResolvedProfile {
     readonly intensity: number
     readonly periodMs: number
     readonly onExhausted: 'fail' | 'quarantine'
+    /** Restarts and waits in a row for the same failure in the same state; one more is a livelock. */
+    readonly livelockAfter: number
   }
+  /** What a stage does about a cause, where it is not the usual; see `usualAnswers`. */
+  readonly causes: Causes
   readonly budget?: ProfileBudget | undefined
   /** What happens to a call or step of which nobody knows whether it was done. */
   readonly unknownOutcome: UnknownOutcome
@@ -68,6 +73,7 @@ const restartWithin = (intensity: number): ResolvedProfile['restart'] => ({
   intensity,
   periodMs: 3_600_000,
   onExhausted: 'fail',
+  livelockAfter: 10,
 })
 
 /** Contract section 4, the table of profiles: critical retries on these two, the others "also" on three more. */
@@ -87,6 +93,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(1),
+    causes: {},
     unknownOutcome: 'retry',
   },
   balanced: {
@@ -100,6 +107,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(3),
+    causes: {},
     unknownOutcome: 'retry',
   },
   tolerant: {
@@ -113,6 +121,7 @@ export const builtInProfiles = {
     timeout: defaultTimeout,
     circuit: circuitPresets.default,
     restart: restartWithin(3),
+    causes: {},
     unknownOutcome: 'retry',
   },
 } as const satisfies Record<string, ResolvedProfile>
@@ -174,8 +183,10 @@ const profileShape = z.strictObject({
       intensity: count.optional(),
       period: duration.optional(),
       onExhausted: z.enum(['fail', 'quarantine']).optional(),
+      livelockAfter: z.int().min(1).optional(),
     })
     .optional(),
+  causes: z.partialRecord(z.enum(failureKinds), z.enum(causeAnswers).optional()).optional(),
   budget: z
     .strictObject({
       usd: z.number().min(0).optional(),
@@ -207,7 +218,7 @@ export function defineProfile(options: ProfileOptions = {}): ResolvedProfile {
   const { retry, timeout, restart, budget } = given
   const runMs = timeout?.run === undefined ? base.timeout.runMs : toMs(timeout.run, 'timeout.run')
   const profileBudget = budget === undefined ? base.budget : resolveBudget(budget)
-  return {
+  const profile: ResolvedProfile = {
     name: given.name ?? `custom(${base.name})`,
     retry: {
       max: retry?.max ?? base.retry.max,
@@ -230,11 +241,38 @@ export function defineProfile(options: ProfileOptions = {}): ResolvedProfile {
       intensity: restart?.intensity ?? base.restart.intensity,
       periodMs: ms(restart?.period, base.restart.periodMs, 'restart.period'),
       onExhausted: restart?.onExhausted ?? base.restart.onExhausted,
+      livelockAfter: restart?.livelockAfter ?? base.restart.livelockAfter,
     },
+    causes: { ...base.causes, ...present(given.causes) },
     ...(profileBudget === undefined ? {} : { budget: profileBudget }),
     unknownOutcome: given.unknownOutcome ?? base.unknownOutcome,
   }
+  const origin: ProfileOrigin = { base, given: namesIn(given) }
+  return Object.defineProperty(profile, originKey, { value: origin })
 }
+
+const originKey: unique symbol = Symbol.for('holdfast.profile.origin') as never
+
+/** Where the values of a defined profile are from. */
+interface ProfileOrigin {
+  readonly base: ResolvedProfile
+  /** The values that it was given itself: `retry.max`, `causes`. */
+  readonly given: readonly string[]
+}
+
+/** Undefined for a built-in profile, and for one that came back from JSON. */
+export const profileOrigin = (profile: ResolvedProfile): ProfileOrigin | undefined =>
+  (profile as { readonly [originKey]?: ProfileOrigin })[originKey]
+
+/** The groups whose values are told one by one. */
+const groups: readonly string[] = ['retry', 'timeout', 'restart']
+
+const namesIn = (given: object): string[] =>
+  Object.entries(given)
+    .filter(([, value]) => value !== undefined)
+    .flatMap(([name, value]) =>
+      groups.includes(name) ? namesIn(value as object).map(inner => `${name}.${inner}`) : [name],
+    )
 
 /** A profile as a stage, a workflow or `start` names it: by name, or the object that `defineProfile` made. */
 export type ProfileReference = string | object
@@ -265,6 +303,15 @@ export function resolveProfile(choice: ProfileChoice, known: KnownProfiles = {})
   const ofStageTask = stage?.task === undefined ? undefined : profileOfTask(stage.task, known)
   const ofWorkflowTask = workflow?.task === undefined ? undefined : profileOfTask(workflow.task, known)
   return profileOf(stage?.profile ?? ofStageTask ?? start ?? workflow?.profile ?? ofWorkflowTask ?? 'balanced', known)
+}
+
+/** Which of them decides, in words. */
+export function choiceOf({ stage, start, workflow }: ProfileChoice): string {
+  if (stage?.profile !== undefined) return 'the stage'
+  if (stage?.task !== undefined) return `the stage's task '${stage.task}'`
+  if (start !== undefined) return 'the start'
+  if (workflow?.profile !== undefined) return 'the workflow'
+  return workflow?.task === undefined ? 'the default' : `the workflow's task '${workflow.task}'`
 }
 
 /** The profile that a reference means. @throws OptionsError when it means none */
@@ -319,6 +366,11 @@ function resolveBackoff(given: z.output<typeof backoffShape> | Backoff['kind'] |
 function resolveBudget(given: NonNullable<z.output<typeof profileShape>['budget']>): ProfileBudget {
   const { wallTime, ...counts } = given
   return wallTime === undefined ? counts : { ...counts, wallTimeMs: toMs(wallTime, 'budget.wallTime') }
+}
+
+/** Without the keys whose value is undefined: they are absent. */
+function present(causes: Readonly<Record<string, unknown>> | undefined): Causes {
+  return Object.fromEntries(Object.entries(causes ?? {}).filter(([, answer]) => answer !== undefined)) as Causes
 }
 
 function ms(given: Duration | undefined, otherwise: number, name: string): number {

@@ -12,6 +12,7 @@ import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
+import type { ExplainOptions, Explanation } from './explain/explanation.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
 export interface Budget {
@@ -33,6 +34,10 @@ export interface StartOptions {
   readonly deadline?: Duration | undefined
   /** Higher first where runs must wait for a place. @default 0 */
   readonly priority?: number | undefined
+  /** In the place of `retry.max` in every profile of this run. @default `HOLDFAST_MAX_RETRIES` */
+  readonly maxRetries?: number | undefined
+  /** Every timeout of this run times this. @default `HOLDFAST_TIMEOUT_MULTIPLIER` */
+  readonly timeoutMultiplier?: number | undefined
   /** Recorded with the run. @default the directory of the process */
   readonly cwd?: string | undefined
 }
@@ -204,6 +209,10 @@ export interface TreeNode {
   readonly state?: unknown
   readonly attempt?: number | undefined
   readonly incarnation?: number | undefined
+  /** Of a stage: restarts and waits so far, and the rule of its last decision. */
+  readonly restarts?: number | undefined
+  readonly waits?: number | undefined
+  readonly rule?: string | undefined
   readonly children: readonly TreeNode[]
 }
 
@@ -300,6 +309,11 @@ export interface Runtime {
   /** Takes up every unfinished run whose workflow is known; says which were, and which were not and why. */
   recover(): Promise<RecoveryReport>
   tree(): Promise<TreeNode>
+  /**
+   * What became of a run and why: the story, the rules that decided, the causes, what happens next and what to do.
+   * @throws RunNotFoundError; OptionsError for a stage that it does not have
+   */
+  explain(runId: string, options?: ExplainOptions): Promise<Explanation>
   /** The journal events of all runs, from now on. */
   events(): AsyncIterable<JournalEvent>
   /** The points that stages have recorded, oldest first. */

@@ -54,13 +54,18 @@ export function bindMap(runOf: RunOf, items: AnyActorLogic): AnyActorLogic {
       return finish(run, name, machine.getInitialSnapshot(scope as never, given))
     },
     transition(
-      snapshot: { context: { stage: string } },
+      snapshot: { status: string; context: { stage: string } },
       event: { type: string; error?: unknown },
       scope: AnyActorScope,
     ) {
+      const run = runOf(scope.self)
+      const { stage: name } = snapshot.context
+      // A run that is held or let go of stops its actors, too, but not its stages.
+      if (event.type === 'xstate.stop' && snapshot.status === 'active' && run.root && !run.detached)
+        run.journal('stage.stopped', {}, { stage: name })
       const next = machine.transition(snapshot as never, event as never, scope as never)
       const failure = event.type.startsWith('xstate.error.actor.') ? describeFailure(event.error) : undefined
-      return finish(runOf(scope.self), snapshot.context.stage, next, failure)
+      return finish(run, name, next, failure)
     },
   })
 }

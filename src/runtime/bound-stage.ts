@@ -20,7 +20,7 @@ import type { LiveRun, LiveStage } from './live.ts'
 import { ActorStage } from './live-stage.ts'
 import { overriding } from './overriding.ts'
 import { rememberSteps } from './remembered-steps.ts'
-import { itemOf, type StageRecord } from './run-memory.ts'
+import { itemOf, progressMark, type StageRecord } from './run-memory.ts'
 import { persistedContext } from './stage-rules.ts'
 
 export type RunOf = (actor: AnyActorRef) => LiveRun
@@ -51,6 +51,7 @@ const admitted: StageMachineInput = {
     restart: 'transient',
     intensity: 0,
     periodMs: 0,
+    livelockAfter: 0,
     onExhausted: 'fail',
     fallback: false,
     optional: false,
@@ -71,15 +72,14 @@ export function asRecorded(skippedSnapshot: object, { outcome }: StageRecord, ou
 }
 
 /** What goes on counting in a stage that was under way when its run was rebuilt, or that a reopened run tries again. */
-const countsOf = ({ attempts, incarnation, retries, restartTimes }: StageRecord, isRebuilt: boolean): StageCounts =>
-  isRebuilt
-    ? {
-        attempt: Math.max(1, attempts),
-        incarnation: incarnation + 1,
-        retries,
-        restartTimes: [...restartTimes],
-      }
-    : { attempt: attempts + 1, incarnation: incarnation + 1, retries: 0, restartTimes: [] }
+function countsOf(run: LiveRun, stage: string, record: StageRecord): StageCounts {
+  const { attempts, incarnation, retries, restartTimes } = record
+  const next = { incarnation: incarnation + 1, restarts: restartTimes.length }
+  if (!run.isRebuilt) return { ...next, attempt: attempts + 1, retries: 0, spent: [] }
+  // How far it had come at each restart nobody knows any more: credit returns with what it does from now on.
+  const progress = progressMark(run.memory, stage)
+  return { ...next, attempt: Math.max(1, attempts), retries, spent: restartTimes.map(at => ({ at, progress })) }
+}
 
 export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages {
   const live = ({ self }: { self: AnyActorRef }): LiveStage | undefined => runOf(self).stages.get(self)
@@ -123,7 +123,7 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
           return asRecorded(machine.getInitialSnapshot(scope as never, ended), record, recordedOutput(run, stage.name))
         }
         run.stages.set(self, stage)
-        const begun = record && countsOf(record, run.isRebuilt)
+        const begun = record && countsOf(run, stage.name, record)
         if (begun && run.isRebuilt) {
           const given = { stage: stage.name, policy: stage.policy, admission: 'run' as const, begun }
           return machine.getInitialSnapshot(scope as never, given)

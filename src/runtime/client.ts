@@ -19,6 +19,8 @@ import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
 import type { ListOptions, RunResult, RunSummary, TreeNode, WaitSummary } from './api.ts'
 import type { CommandArguments, CommandName } from './commands.ts'
+import { explainRun } from './explain/explain-run.ts'
+import type { ExplainOptions, Explanation } from './explain/explanation.ts'
 import { eventOf } from './journal-feed.ts'
 import { listRuns, summaryOf, waitingFor } from './listing.ts'
 import { backupOf } from './operations/backup.ts'
@@ -65,6 +67,11 @@ export interface Client {
   ): AsyncIterable<JournalEvent>
   /** The runs that have not ended, with their stages as they were last written. */
   tree(): Promise<TreeNode>
+  /**
+   * What became of a run and why, also while another process has it.
+   * @throws RunNotFoundError; OptionsError for a stage that it does not have
+   */
+  explain(runId: string, options?: ExplainOptions): Promise<Explanation>
   /** The live process that owns the store, if there is one. */
   owner(): Promise<StoreOwner | undefined>
   /**
@@ -160,6 +167,7 @@ export function createClient(options: { readonly store?: string | Store | undefi
         children: [{ id: 'runs', type: 'supervisor', status, children: runs }],
       }
     },
+    explain: (runId, options) => explainRun(store, runId, options),
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
       const row = name === 'import' ? undefined : await rowOf(runId)

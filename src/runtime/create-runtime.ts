@@ -19,6 +19,8 @@ import { createBinding } from './binding.ts'
 import { createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
+import { explainRun } from './explain/explain-run.ts'
+import type { ExplainOptions } from './explain/explanation.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
 import { listRuns } from './listing.ts'
@@ -144,7 +146,7 @@ class HoldfastRuntime implements OperatedRuntime {
       metrics,
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
-      rulesOf: createStageRules(profiles),
+      rulesOf: createStageRules(profiles, options.overrides),
       snapshotText: createSnapshotText(),
       supervise: run => this.#supervise(run, binding),
       dismiss: run => {
@@ -182,11 +184,18 @@ class HoldfastRuntime implements OperatedRuntime {
             now: clock.now(),
             profiles,
             budget: undefined,
+            overrides: { ...options.overrides, ...parent.options.overrides },
             source: sourceOf(workflow),
             workflow: definitionOf(workflow),
           },
         )
-        const kept = { ...start.kept, cwd: parent.options.cwd, onParentClose }
+        const { overrides } = parent.options
+        const kept = {
+          ...start.kept,
+          ...(overrides === undefined ? {} : { overrides }),
+          cwd: parent.options.cwd,
+          onParentClose,
+        }
         const runId = await this.#runs.start(workflow, input, { ...start, id, kept }, { runId: parent.id, stage })
         return this.#childHandle(runId, workflow.name)
       },
@@ -226,11 +235,12 @@ class HoldfastRuntime implements OperatedRuntime {
         'start: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine',
       )
     }
-    const { clock, profiles, budget } = this.#options
+    const { clock, profiles, budget, overrides } = this.#options
     const start = resolveStartOptions(given, {
       now: clock.now(),
       profiles,
       budget,
+      overrides,
       source: sourceOf(workflow),
       workflow: definitionOf(workflow),
     })
@@ -279,6 +289,10 @@ class HoldfastRuntime implements OperatedRuntime {
   async tree() {
     const sleeping = await this.#runs.sleeping()
     return supervisorNode(this.#supervisor, [...[...this.#runs.all()].map(runNode), ...sleeping.map(treeOfSnapshot)])
+  }
+
+  explain(runId: string, options: ExplainOptions = {}) {
+    return explainRun(this.#options.store, runId, options)
   }
 
   diagnostics(runId: string) {

@@ -41,6 +41,7 @@ import {
   type RunMemory,
   recall,
   remember,
+  rememberLedger,
   resultData,
 } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
@@ -296,7 +297,7 @@ export class ActorRun implements RestorableRun, Committable {
   }
 
   putLedger(row: LedgerRow): void {
-    this.memory.ledger.set(ledgerIdentity(row.stage, row.key), row)
+    rememberLedger(this.memory, row)
     this.#pending.ledger(row)
   }
 

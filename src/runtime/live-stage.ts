@@ -9,6 +9,7 @@ import type {
   StageMachineEvent,
   StageOutcome,
   StagePolicy,
+  StageRule,
 } from '../../machines/stage.machine.ts'
 import {
   BudgetExceededError,
@@ -24,14 +25,19 @@ import type { JsonText } from '../store/store.ts'
 import { backoffDelayMs } from '../time/backoff.ts'
 import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson } from '../workflow/results.ts'
+import type { LastFailure } from '../workflow/stage-context.ts'
 import { FunctionAttempt } from './attempt.ts'
 import { bounded } from './bounded-work.ts'
 import { restartBudgetLeft } from './budget.ts'
 import { checkedValue } from './checked-value.ts'
+import { journalOfDecision } from './decisions.ts'
 import { noteDivergence } from './divergence.ts'
-import { describeFailure, withoutStacks } from './failure.ts'
-import type { Attempt, ItemPlace, LiveRun, LiveStage, Where } from './live.ts'
+import { describeFailure, hashOf, withoutStacks } from './failure.ts'
+import type { Attempt, ItemPlace, LiveRun, LiveStage, PreflightReport, Waiting, Where } from './live.ts'
+import { progressMark } from './run-memory.ts'
 import { createStageContext } from './stage-tools.ts'
+
+type Failed = Omit<Extract<StageMachineEvent, { type: 'ATTEMPT_FAILED' }>, 'type'>
 
 export class ActorStage implements LiveStage {
   readonly run: LiveRun
@@ -42,11 +48,13 @@ export class ActorStage implements LiveStage {
   readonly item: ItemPlace | undefined
   readonly profile: ResolvedProfile
   readonly policy: StagePolicy
+  readonly timeoutMs: number
   attempt: FunctionAttempt | undefined
 
   #input: unknown
   #result: JsonText | undefined
   #work: AbortController | undefined
+  #inputHash: string | undefined
 
   constructor(
     run: LiveRun,
@@ -62,8 +70,9 @@ export class ActorStage implements LiveStage {
     this.name = name
     this.item = item
     this.#input = input
-    const rules = run.services.rulesOf(run.definition, definition, run.options.profile)
+    const rules = run.services.rulesOf(run.definition, definition, run.options.profile, run.options.overrides)
     this.profile = rules.profile
+    this.timeoutMs = rules.timeoutMs
     this.policy = rules.policy
   }
 
@@ -75,12 +84,24 @@ export class ActorStage implements LiveStage {
     this.#input = checked
   }
 
-  get timeoutMs(): number {
-    return this.definition.timeoutMs ?? this.profile.timeout.stageMs
-  }
-
   get warnAfterMs(): number | undefined {
     return this.definition.warnAfterMs
+  }
+
+  get parked(): Waiting | undefined {
+    const { value, context } = this.ref.getSnapshot() as { value: unknown; context: StageMachineContext }
+    if (value !== 'parked') return undefined
+    return {
+      stage: this.name,
+      kind: 'cause',
+      name: context.failure?.kind ?? 'unknown',
+      ...(context.dueAt === null ? {} : { until: context.dueAt }),
+    }
+  }
+
+  get lastFailure(): LastFailure | undefined {
+    const { failure } = this.#context
+    return failure ? { type: failure.type, kind: failure.kind, message: failure.error.message } : undefined
   }
 
   where(attempt: { number: number; incarnation: number } | undefined = this.attempt): Where {
@@ -115,24 +136,25 @@ export class ActorStage implements LiveStage {
       run.services.preflight(run.options.cwd, signal).then(
         report =>
           this.#conclude(signal, () => {
-            run.journal(
-              report.healthy ? 'preflight.passed' : 'preflight.failed',
-              { monitors: report.monitors },
-              { stage: this.name },
-            )
+            const { monitors } = report
+            const failed = report.healthy ? undefined : this.#failed(unfitGround(this.name, report))
+            if (failed) run.journal('preflight.failed', { monitors, facts: factsOf(failed) }, { stage: this.name })
+            else run.journal('preflight.passed', { monitors }, { stage: this.name })
             for (const monitor of report.monitors.filter(found => !found.healthy && !found.critical)) {
               run.degrade({ stage: this.name, component: monitor.name, reason: monitor.message })
             }
-            if (report.healthy) return { type: 'PREFLIGHT_PASSED' }
-            const faults = report.monitors
-              .filter(found => !found.healthy && found.critical)
-              .map(found => `${found.name}: ${found.message}`)
-            return {
-              type: 'PREFLIGHT_FAILED',
-              ...this.#failed(new StageError(`the preflight of stage '${this.name}' failed: ${faults.join('; ')}`)),
-            }
+            return failed ? { type: 'PREFLIGHT_FAILED', ...failed } : { type: 'PREFLIGHT_PASSED' }
           }),
-        error => this.#conclude(signal, () => ({ type: 'PREFLIGHT_FAILED', ...this.#failed(error) })),
+        error =>
+          this.#conclude(signal, () => {
+            const failed = this.#failed(error)
+            run.journal(
+              'preflight.failed',
+              { monitors: [], error: encodeError(error), facts: factsOf(failed) },
+              { stage: this.name },
+            )
+            return { type: 'PREFLIGHT_FAILED', ...failed }
+          }),
       )
     })
   }
@@ -141,7 +163,6 @@ export class ActorStage implements LiveStage {
     const { run } = this
     const { signal } = this.#startWork()
     const name = context.policy.remedies[context.remediesTried] as string
-    run.journal('remedy.decided', { remedy: name }, { stage: this.name })
     run.afterCommit(() => {
       const remedy = Object.hasOwn(run.services.remedies, name) ? run.services.remedies[name] : undefined
       const applied = remedy
@@ -162,8 +183,13 @@ export class ActorStage implements LiveStage {
           }),
         error =>
           this.#conclude(signal, () => {
-            run.journal('remedy.failed', { remedy: name, error: encodeError(error) }, { stage: this.name })
-            return { type: 'REMEDY_FAILED', ...this.#failed(error) }
+            const failed = this.#failed(error)
+            run.journal(
+              'remedy.failed',
+              { remedy: name, error: encodeError(error), facts: factsOf(failed) },
+              { stage: this.name },
+            )
+            return { type: 'REMEDY_FAILED', ...failed }
           }),
       )
     })
@@ -187,13 +213,18 @@ export class ActorStage implements LiveStage {
             try {
               this.#result = encodeJson(value, `fallback of stage '${this.name}'`)
             } catch (error) {
-              return { type: 'FALLBACK_FAILED', failure: describeFailure(error) }
+              return this.#fallbackFailed(error)
             }
             return { type: 'FALLBACK_SUCCEEDED', output: decodeResult(this.#result) }
           }),
-        error => this.#conclude(signal, () => ({ type: 'FALLBACK_FAILED', failure: describeFailure(error) })),
+        error => this.#conclude(signal, () => this.#fallbackFailed(error)),
       )
     })
+  }
+
+  #fallbackFailed(error: unknown): StageMachineEvent {
+    this.run.journal('fallback.failed', { error: encodeError(error) }, { stage: this.name })
+    return { type: 'FALLBACK_FAILED', failure: describeFailure(error) }
   }
 
   setDelay(context: StageMachineContext): void {
@@ -205,36 +236,11 @@ export class ActorStage implements LiveStage {
   }
 
   /** Writes down which rule decided, with its counters and what else there was. */
-  explainDecision(rule: string, context: StageMachineContext): void {
+  explainDecision(rule: StageRule, context: StageMachineContext): void {
     const { run, policy } = this
-    if (rule === 'remedy') return
-    if (rule === 'restart') run.memory.counters.restarts++
-    const counters = {
-      attempt: context.attempt,
-      retries: context.retries,
-      maxRetries: policy.maxRetries,
-      restarts: context.restartTimes.length,
-      intensity: policy.intensity,
-      periodMs: policy.periodMs,
-    }
-    const alternatives = [
-      ...(rule === 'retry' && policy.restart === 'transient' ? ['restart'] : []),
-      ...(['retry', 'restart'].includes(rule) && policy.fallback ? ['fallback'] : []),
-      ...(['retry', 'restart', 'fallback'].includes(rule) && policy.optional ? ['degrade'] : []),
-      ...(['retry', 'restart', 'fallback', 'degrade'].includes(rule) ? [policy.onExhausted] : []),
-    ]
-    const delayMs = context.dueAt === null ? undefined : context.dueAt - run.services.clock.now()
-    run.journal(
-      `${rule}.decided` as 'retry.decided',
-      {
-        rule,
-        counters,
-        kind: context.failure?.kind ?? null,
-        ...(delayMs === undefined ? {} : { delayMs }),
-        alternatives,
-      },
-      { stage: this.name },
-    )
+    if (rule === 'restart' || rule === 'change_plan') run.memory.counters.restarts++
+    const { type, data } = journalOfDecision(rule, context, policy, run.services.clock.now())
+    run.journal(type, data, { stage: this.name })
   }
 
   /** An operator says how the stage ended, whatever it does now. */
@@ -381,7 +387,7 @@ export class ActorStage implements LiveStage {
     run.memory.counters.failedAttempts++
     run.journal(
       'attempt.failed',
-      { error: encodeError(thrown), kind: failure.kind, type: failure.type },
+      { error: encodeError(thrown), kind: failure.kind, type: failure.type, facts: factsOf(failed) },
       this.where(attempt),
     )
     run.services.log.info(
@@ -391,15 +397,28 @@ export class ActorStage implements LiveStage {
     this.ref.send({ type: 'ATTEMPT_FAILED', ...failed })
   }
 
-  #failed(thrown: unknown): { failure: StageFailure; at: number; delayMs: number; restartBudgetLeft: boolean } {
-    const { clock, random } = this.run.services
-    const context = (this.ref.getSnapshot() as { context: StageMachineContext }).context
-    const tries = context.retries + context.restartTimes.length
+  get #context(): StageMachineContext {
+    return (this.ref.getSnapshot() as { context: StageMachineContext }).context
+  }
+
+  get #inputText(): string {
+    const { definition, spec } = this.run
+    return (definition.origin === 'machine' ? JSON.stringify(this.#input) : spec.input) ?? ''
+  }
+
+  /** What went wrong, with the time, the chance and the state of the run that the machine decides by. */
+  #failed(thrown: unknown): Failed {
+    const { run, profile } = this
+    const { clock, random } = run.services
+    const { retries, restarts, waits } = this.#context
+    const at = clock.now()
+    this.#inputHash ??= hashOf([this.#inputText, this.item?.map.items[this.item.index] ?? ''])
     return {
-      failure: describeFailure(thrown),
-      at: clock.now(),
-      delayMs: backoffDelayMs(this.profile.retry.backoff, tries, random()),
+      failure: describeFailure(thrown, { causes: profile.causes, inputHash: this.#inputHash, nowMs: at }),
+      at,
+      delayMs: backoffDelayMs(profile.retry.backoff, retries + restarts + waits, random()),
       restartBudgetLeft: restartBudgetLeft(this),
+      progress: progressMark(run.memory, this.name),
     }
   }
 
@@ -412,6 +431,19 @@ export class ActorStage implements LiveStage {
 
 function execute(attempt: Attempt): unknown {
   return attempt.stage.definition.run(createStageContext(attempt))
+}
+
+/** What decides, without the error itself: so that the decision can be made again from the journal. */
+function factsOf({ failure, ...rest }: Failed): object {
+  const { error: _error, ...known } = failure
+  return { ...known, ...rest }
+}
+
+function unfitGround(stage: string, { monitors }: PreflightReport): StageError {
+  const faults = monitors
+    .filter(found => !found.healthy && found.critical)
+    .map(found => `${found.name}: ${found.message}`)
+  return new StageError(`the preflight of stage '${stage}' failed: ${faults.join('; ')}`)
 }
 
 function fellBackData(result: JsonText | undefined, error: EncodedError | undefined): JsonText {

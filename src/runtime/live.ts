@@ -3,16 +3,23 @@
  * them gives. Interfaces only: every part is written against these, so none of them needs to know how another does it.
  */
 import type { AnyActorRef } from 'xstate'
-import type { StageFailure, StageMachineContext, StageOutcome, StagePolicy } from '../../machines/stage.machine.ts'
+import type {
+  StageFailure,
+  StageMachineContext,
+  StageOutcome,
+  StagePolicy,
+  StageRule,
+} from '../../machines/stage.machine.ts'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
 import type { EncodedError } from '../errors.ts'
+import type { ProfileOverrides } from '../resilience/profile-overrides.ts'
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JournalRow, JsonText, LedgerRow, NewRun, RunStatus } from '../store/store.ts'
 import type { JournalEventType } from '../telemetry/catalogue.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow, StageDefinition, WorkflowDefinition } from '../workflow/definition.ts'
-import type { GenerateOptions, GenerateResult, StageMetrics } from '../workflow/stage-context.ts'
+import type { GenerateOptions, GenerateResult, LastFailure, StageMetrics } from '../workflow/stage-context.ts'
 import type { Budget, DegradedPart, Logger, Remedy, RunResult } from './api.ts'
 import type { CommitPipeline } from './commit-pipeline.ts'
 import type { PendingWrite } from './pending-write.ts'
@@ -41,6 +48,8 @@ export interface KeptOptions {
   readonly wallTimeUntil?: number | undefined
   readonly priority?: number | undefined
   readonly cwd: string
+  /** What the operator changed in every profile of this run. */
+  readonly overrides?: ProfileOverrides | undefined
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
   /** Set where the run was read from a bundle: it is looked at and forked, and never goes on. */
   readonly imported?: { readonly at: number; readonly status: RunStatus } | undefined
@@ -56,8 +65,8 @@ export interface Where {
 /** What a run that does not work waits for. */
 export interface Waiting {
   readonly stage?: string | undefined
-  readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition'
-  /** The signal's name, the child's id, or the workflow whose definition is missing. */
+  readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition' | 'cause'
+  /** The signal's name, the child's id, the workflow whose definition is missing, or the kind of failure that is to pass. */
   readonly name?: string | undefined
   /** The step or call whose outcome an operator is asked about. */
   readonly about?: string | undefined
@@ -143,6 +152,10 @@ export interface LiveStage {
   /** The run's input, or of a machine of one's own what the stage was invoked with. */
   input: unknown
   readonly attempt: Attempt | undefined
+  /** What a parked stage waits for: the cause of its last failure has to pass. */
+  readonly parked: Waiting | undefined
+  /** What went wrong the last time, for a function that starts again. */
+  readonly lastFailure: LastFailure | undefined
   readonly timeoutMs: number
   readonly warnAfterMs: number | undefined
   /** The result, for the machine of one's own that invoked the stage. */
@@ -156,7 +169,7 @@ export interface LiveStage {
   setDelay(context: StageMachineContext): void
   passDelay(): void
   /** Writes down which rule decided, with its counters and what else there was. */
-  explainDecision(rule: string, context: StageMachineContext): void
+  explainDecision(rule: StageRule, context: StageMachineContext): void
   /** The function has ended, or its time is up; `abort` says why a function that still runs is to stop. */
   settle(attempt: Attempt, outcome: { value?: unknown; thrown?: unknown }, abort?: unknown): void
   /** The machine came to an end: writes it down. Gives the error that the actor ends with, if it failed. */

@@ -114,6 +114,8 @@ export interface RunMemory {
   readonly degraded: DegradedPart[]
   /** What an operator has changed since the start. */
   readonly amended: Amendments
+  /** How far each stage has come: ledger entries that succeeded, and the highest fraction it told. It only grows. */
+  readonly progress: Map<string, { entries: number; fraction: number }>
   /** Stages whose compensation has run. */
   readonly compensated: Set<string>
   /** How often an invoke id of a machine of one's own has been started. */
@@ -130,6 +132,7 @@ export const rememberedTypes: readonly JournalEventType[] = [
   'stage.replayed',
   'stage.started',
   'stage.attempted',
+  'stage.progressed',
   'attempt.failed',
   'retry.decided',
   'restart.decided',
@@ -160,6 +163,7 @@ export function emptyMemory(): RunMemory {
     counters: freshCounters(),
     degraded: [],
     amended: { reopenedAt: null, budget: undefined, tier: undefined },
+    progress: new Map(),
     compensated: new Set(),
     occurrences: new Map(),
     sources: new Map(),
@@ -186,8 +190,7 @@ export function recall(stored: StoredRun): RunMemory {
     const data = read(`ledger ${row.stage} ${row.key}`, row.data, false)
     // Whether it happened, and with what, nobody knows any more.
     const known = data === undefined ? { ...row, state: 'intended' as const, data: '{}' } : row
-    if (data !== undefined || row.kind === 'step' || row.kind === 'call')
-      memory.ledger.set(ledgerIdentity(row.stage, row.key), known)
+    if (data !== undefined || row.kind === 'step' || row.kind === 'call') rememberLedger(memory, known)
   }
   for (const signal of stored.signals) {
     if (read(`signal ${signal.ordinal} (${signal.name})`, signal.payload, false) !== undefined)
@@ -195,6 +198,26 @@ export function recall(stored: StoredRun): RunMemory {
   }
   Object.assign(memory.counters, read('counters', stored.run.counters, false))
   return memory
+}
+
+/** What one entry of the ledger adds to the memory. */
+export function rememberLedger(memory: RunMemory, row: LedgerRow): void {
+  const identity = ledgerIdentity(row.stage, row.key)
+  if (row.state === 'succeeded' && memory.ledger.get(identity)?.state !== 'succeeded')
+    progressOf(memory, row.stage).entries++
+  memory.ledger.set(identity, row)
+}
+
+/** A number that grows with each thing that a stage has got done. */
+export function progressMark(memory: RunMemory, stage: string): number {
+  const { entries, fraction } = memory.progress.get(stage) ?? { entries: 0, fraction: 0 }
+  return entries + fraction
+}
+
+function progressOf(memory: RunMemory, stage: string): { entries: number; fraction: number } {
+  const known = memory.progress.get(stage) ?? { entries: 0, fraction: 0 }
+  memory.progress.set(stage, known)
+  return known
 }
 
 /** What one journal row adds to the memory. The live run and the recovery both come here, so they cannot differ. */
@@ -242,6 +265,11 @@ export function remember(memory: RunMemory, row: JournalRow): void {
         record.retries = 0
         record.restartTimes.push(row.at)
       })
+    case 'stage.progressed': {
+      const progress = progressOf(memory, stage)
+      progress.fraction = Math.max(progress.fraction, (JSON.parse(row.data) as { fraction: number }).fraction)
+      return
+    }
     case 'attempt.failed':
       return update(memory, stage, record => {
         record.failures++

@@ -51,7 +51,7 @@ function errorOf(failure: RunFailure, runId: string): RunError {
 }
 
 function recommend(failure: RunFailure, kind: string, runId: string): string[] {
-  const look = `look at what happened: holdfast runs events ${runId}`
+  const look = `look at what happened: holdfast explain ${runId}`
   if (failure.status === 'cancelled') return []
   if (failure.status === 'budget_exceeded') return ['raise the budget of the run, or choose a cheaper tier', look]
   if (kind === 'no_provider')

@@ -2,11 +2,13 @@
 
 import { pino } from 'pino'
 import { z } from 'zod'
+import { readProfileOverrides } from '../config/environment.ts'
 import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { ModelEntry } from '../providers/registry.ts'
+import { type ProfileOverrides, withOverrides } from '../resilience/profile-overrides.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { sqliteStore } from '../store/sqlite-store.ts'
@@ -105,6 +107,8 @@ const startSchema = z.strictObject({
   budget: budgetSchema.optional(),
   deadline: duration.optional(),
   priority: z.number().optional(),
+  maxRetries: z.int().min(0).optional(),
+  timeoutMultiplier: z.number().positive().optional(),
   cwd: z.string().optional(),
 })
 
@@ -114,6 +118,8 @@ export interface ResolvedOptions {
   readonly providers: readonly Provider[]
   readonly prices: ModelPrices
   readonly profiles: KnownProfiles
+  /** What the environment changes in every profile. */
+  readonly overrides: ProfileOverrides
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
   readonly retention: RetentionPolicy
@@ -146,6 +152,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     providers,
     prices: createModelPrices(providers, options.models ?? [], clock, log),
     profiles: known,
+    overrides: readProfileOverrides(),
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
     retention: retentionPolicy(options.retention),
@@ -177,13 +184,18 @@ export function resolveStartOptions(
     now: number
     profiles: KnownProfiles
     budget: Budget | undefined
+    overrides?: ProfileOverrides | undefined
     source?: string | undefined
     workflow: Pick<WorkflowDefinition, 'profile' | 'task'>
   },
 ): ResolvedStart {
   const options = parseOptions(startSchema, given, 'start')
   if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
-  const ofProfile = resolveProfile({ start: options.profile, workflow: context.workflow }, context.profiles)
+  const overrides = ownOverrides(options)
+  const ofProfile = withOverrides(
+    resolveProfile({ start: options.profile, workflow: context.workflow }, context.profiles),
+    { ...context.overrides, ...overrides },
+  )
   const budget = options.budget ?? context.budget
   const wallTimeMs = budget ? budget.wallTime && toMs(budget.wallTime, 'budget.wallTime') : ofProfile.budget?.wallTimeMs
   const runMs = options.deadline === undefined ? ofProfile.timeout.runMs : toMs(options.deadline, 'deadline')
@@ -196,9 +208,19 @@ export function resolveStartOptions(
       ...(budget === undefined ? {} : { budget }),
       ...(runMs === undefined ? {} : { deadlineAt: context.now + runMs }),
       ...(wallTimeMs === undefined ? {} : { wallTimeUntil: context.now + wallTimeMs }),
+      ...(overrides === undefined ? {} : { overrides }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       cwd: options.cwd ?? process.cwd(),
     },
+  }
+}
+
+/** What the start itself says, without what it leaves to the runtime. */
+function ownOverrides({ maxRetries, timeoutMultiplier }: ProfileOverrides): ProfileOverrides | undefined {
+  if (maxRetries === undefined && timeoutMultiplier === undefined) return undefined
+  return {
+    ...(maxRetries === undefined ? {} : { maxRetries }),
+    ...(timeoutMultiplier === undefined ? {} : { timeoutMultiplier }),
   }
 }
 

@@ -39,6 +39,9 @@ export function createStageContext(attempt: Attempt): StageContext {
     stage: stage.name,
     attempt: attempt.number,
     incarnation: attempt.incarnation,
+    get lastFailure() {
+      return stage.lastFailure
+    },
     idempotencyKey: `${run.id}/${stage.name}`,
     get signal() {
       return attempt.signal

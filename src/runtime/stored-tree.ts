@@ -1,11 +1,12 @@
 /** A run of another process as a node of the tree: read from the snapshot that it wrote last. */
 import type { RunRow } from '../store/store.ts'
 import type { TreeNode } from './api.ts'
+import { type StageFacts, stageFacts } from './stage-facts.ts'
 
 interface StoredSnapshot {
   readonly status: string
   readonly value?: unknown
-  readonly context?: { readonly stage?: string; readonly attempt?: number; readonly incarnation?: number }
+  readonly context?: StageFacts & { readonly stage?: string }
   readonly children?: Readonly<Record<string, { readonly snapshot: StoredSnapshot; readonly src: unknown }>>
 }
 
@@ -30,7 +31,7 @@ function nodesBelow(snapshot: StoredSnapshot): TreeNode[] {
       type: isStage ? 'stage' : child.src === 'map' ? 'map' : 'actor',
       status,
       ...(value === undefined ? {} : { state: value }),
-      ...(isStage ? { attempt: context?.attempt, incarnation: context?.incarnation } : {}),
+      ...(isStage ? stageFacts(context) : {}),
       children: nodesBelow(child.snapshot),
     }
   })

@@ -4,6 +4,7 @@ import type { AnyActorRef } from 'xstate'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import type { TreeNode } from './api.ts'
 import type { LiveRun } from './live.ts'
+import { type StageFacts, stageFacts } from './stage-facts.ts'
 
 const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = {
   services: 'service',
@@ -50,19 +51,17 @@ function childNodes(run: LiveRun, actor: AnyActorRef): TreeNode[] {
     const snapshot = child.getSnapshot() as {
       status: string
       value?: unknown
-      context?: { attempt?: number; incarnation?: number; stage?: string }
+      context?: StageFacts & { stage?: string }
     }
     const stage = run.stages.get(child)
     const type = stage ? 'stage' : child.src === 'map' ? 'map' : 'actor'
-    const { attempt, incarnation } = snapshot.context ?? {}
     return [
       {
         id: stage?.name ?? child.id,
         type,
         status: snapshot.status,
         ...(snapshot.value === undefined ? {} : { state: snapshot.value }),
-        ...(type === 'stage' && attempt !== undefined ? { attempt } : {}),
-        ...(type === 'stage' && incarnation !== undefined ? { incarnation } : {}),
+        ...(type === 'stage' ? stageFacts(snapshot.context) : {}),
         children: childNodes(run, child),
       } satisfies TreeNode,
     ]

@@ -6,8 +6,9 @@ import type { LiveRun, Waiting } from './live.ts'
 export function waitsOf(run: LiveRun): readonly Waiting[] | undefined {
   const waits: Waiting[] = []
   for (const stage of run.stages.values()) {
-    if (!stage.attempt?.waiting) return undefined
-    waits.push(...stage.attempt.waits)
+    const { attempt } = stage
+    if (attempt ? !attempt.waiting : !stage.parked) return undefined
+    waits.push(...(attempt ? attempt.waits : [stage.parked as Waiting]))
   }
   if (run.definition.origin === 'built') return waits.length === 0 ? undefined : waits
   const { flow } = run

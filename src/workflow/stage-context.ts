@@ -128,6 +128,13 @@ export interface StartChildOptions {
   readonly budget?: object | undefined
 }
 
+/** What went wrong the last time the function ran, so that it can do otherwise this time. */
+export interface LastFailure {
+  readonly type: string
+  readonly kind: string | null
+  readonly message: string
+}
+
 /** Erased: `builder.ts` narrows `input`, `results`, `item` and `waitFor` for each stage. */
 export interface StageContext {
   readonly input: unknown
@@ -143,6 +150,8 @@ export interface StageContext {
   readonly attempt: number
   /** From 1; one more each time the function starts again in a restart, a recovery or after a long wait. */
   readonly incarnation: number
+  /** What went wrong the last time; absent as long as nothing has. */
+  readonly lastFailure?: LastFailure | undefined
   /** The same for every attempt of this stage in this run. */
   readonly idempotencyKey: string
   /** Aborted when the stage times out, is cancelled, or the runtime closes. */

@@ -42,6 +42,7 @@ const policy = {
   restart: 'transient',
   intensity: 1,
   periodMs: 1000,
+  livelockAfter: 10,
   onExhausted: 'fail',
   fallback: false,
   optional: false,

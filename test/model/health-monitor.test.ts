@@ -21,6 +21,8 @@ interface Finding {
 interface HealthModel {
   readonly found: Finding[]
   isExamining: boolean
+  /** The last examination was stopped before it found anything. */
+  wasStopped: boolean
 }
 
 const failuresInARow = (found: readonly Finding[]): number =>
@@ -31,7 +33,7 @@ function agree(model: HealthModel, monitor: PureMachine, failuresUntilFailed: nu
   const failures = failuresInARow(found)
   const last = found.at(-1)
   const settled =
-    found.length === 0
+    found.length === 0 || model.wasStopped
       ? 'unknown'
       : failures === 0
         ? 'healthy'
@@ -65,6 +67,7 @@ const commandsFor = (failuresUntilFailed: number): fc.Arbitrary<HealthCommand>[]
   const examine = command('EXAMINE', (model, monitor) => {
     const joins = model.isExamining
     model.isExamining = true
+    model.wasStopped = false
     monitor.send({ type: 'EXAMINE' })
     expect(monitor.requests.map(request => request.type)).toEqual(joins ? [] : ['examine'])
   })
@@ -84,6 +87,14 @@ const commandsFor = (failuresUntilFailed: number): fc.Arbitrary<HealthCommand>[]
   })
   return [
     fc.constant(examine),
+    fc.constant(
+      command('STOPPED', (model, monitor) => {
+        if (model.isExamining) model.wasStopped = true
+        model.isExamining = false
+        monitor.send({ type: 'STOPPED' })
+        expect(monitor.requests).toEqual([])
+      }),
+    ),
     fc.constant(command('CRASH+RESTORE', (_, monitor) => monitor.restore())),
     findings.map(found),
     findings.map(found),
@@ -100,7 +111,7 @@ describe('the machine of a health monitor', () => {
         const input = { name: 'disk', critical: true, failuresUntilFailed }
         fc.modelRun(
           () => ({
-            model: { found: [], isExamining: false },
+            model: { found: [], isExamining: false, wasStopped: false },
             real: new PureMachine(healthMonitorMachine, healthContextSchema, input),
           }),
           sequence,

@@ -25,6 +25,9 @@ const failure: StageFailure = {
   type: 'runtime',
   kind: 'unknown',
   exhausted: false,
+  answer: 'stop',
+  retryAfterMs: null,
+  signature: '',
 }
 
 class MapModel {

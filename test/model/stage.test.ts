@@ -11,16 +11,13 @@ import {
   stageContextSchema,
   stageMachine,
 } from '../../machines/stage.machine.ts'
+import { causeAnswers } from '../../src/resilience/causes.ts'
 import { PureMachine } from '../support/pure-machine.ts'
 import { propertyRuns, propertyTimeoutMs } from '../support/supervised-worker.ts'
 
 vi.setConfig({ testTimeout: propertyTimeoutMs })
 
-const kinds = ['rate_limit', 'server_error', 'timeout', 'connection', 'unknown', 'auth', 'no_provider', 'wait_timeout']
-/** What another start of the same code cannot mend. */
-const isPermanent = ({ type, kind }: StageFailure): boolean =>
-  ['validation', 'config', 'cancelled'].includes(type) ||
-  ['auth', 'no_provider', 'content_filter', 'wait_timeout'].includes(kind ?? '')
+const kinds = ['rate_limit', 'server_error', 'timeout', 'connection', 'unknown', 'auth', 'invalid_response']
 
 const policies: fc.Arbitrary<StagePolicy> = fc.record({
   maxRetries: fc.nat(3),
@@ -29,6 +26,7 @@ const policies: fc.Arbitrary<StagePolicy> = fc.record({
   restart: fc.constantFrom('transient' as const, 'temporary' as const),
   intensity: fc.nat(3),
   periodMs: fc.integer({ min: 1, max: 100 }),
+  livelockAfter: fc.integer({ min: 1, max: 4 }),
   onExhausted: fc.constantFrom('fail' as const, 'quarantine' as const),
   fallback: fc.boolean(),
   optional: fc.boolean(),
@@ -37,21 +35,44 @@ const policies: fc.Arbitrary<StagePolicy> = fc.record({
 
 const failures: fc.Arbitrary<StageFailure> = fc.record({
   error: fc.record({ name: fc.constant('Error'), message: fc.string({ maxLength: 5 }) }),
-  type: fc.constantFrom('provider', 'timeout', 'runtime', 'validation', 'budget', 'cancelled'),
-  kind: fc.option(fc.constantFrom(...kinds, 'content_filter'), { nil: null }),
+  type: fc.constantFrom('provider', 'provider', 'timeout', 'runtime', 'budget'),
+  kind: fc.option(fc.constantFrom(...kinds), { nil: null }),
   exhausted: fc.boolean(),
+  answer: fc.constantFrom(...causeAnswers),
+  retryAfterMs: fc.option(fc.nat(40), { nil: null }),
+  signature: fc.constantFrom('a', 'b'),
 })
 
-const failing = failures.map(failure => ({ ...failure, type: 'provider', kind: 'server_error', exhausted: false }))
+const failing = failures.map(failure => ({
+  ...failure,
+  type: 'provider',
+  kind: 'server_error',
+  exhausted: false,
+  answer: 'restart' as const,
+}))
+/** Nothing of the profile's attempts is for these: what their cause asks for decides. */
+const comingBack = fc
+  .tuple(failures, fc.constantFrom('restart' as const, 'wait' as const, 'change_plan' as const))
+  .map(([failure, answer]) => ({ ...failure, type: 'provider', exhausted: true, answer }))
 
 interface Failed {
   readonly failure: StageFailure
   readonly at: number
   readonly delayMs: number
   readonly restartBudgetLeft: boolean
+  readonly progress: number
 }
 
-type Phase = 'preflight' | 'working' | 'waiting' | 'backingOff' | 'restarting' | 'remedying' | 'fallingBack' | 'ended'
+type Phase =
+  | 'preflight'
+  | 'working'
+  | 'waiting'
+  | 'backingOff'
+  | 'restarting'
+  | 'parked'
+  | 'remedying'
+  | 'fallingBack'
+  | 'ended'
 
 /** What has happened so far, told as the contract tells it; `history` keeps every restart there ever was. */
 class StageModel {
@@ -63,10 +84,16 @@ class StageModel {
   /** Starts of the function since the last restart, that came from a retry. */
   retries = 0
   remedies = 0
-  readonly restartedAt: number[] = []
+  /** Every restart there ever was. */
+  readonly restarts: { at: number; progress: number }[] = []
+  /** Every wait and restart there ever was, by what it was for and how far the stage had come. */
+  readonly comebacks: { signature: string; progress: number }[] = []
+  waits = 0
+  progress = 0
   failure: StageFailure | null = null
   dueAt: number | null = null
-  rule: string | undefined
+  /** Of the last event, in order. */
+  rules: string[] = []
   readonly policy: StagePolicy
 
   constructor(policy: StagePolicy) {
@@ -74,41 +101,80 @@ class StageModel {
     this.phase = policy.preflight ? 'preflight' : 'working'
   }
 
-  fail({ failure, at, delayMs, restartBudgetLeft }: Failed, remembers: boolean): void {
-    if (remembers) this.failure = failure
-    this.rule = this.decide(this.failure as StageFailure, at, restartBudgetLeft)
-    if (this.rule === 'retry' || this.rule === 'restart') {
+  fail(facts: Failed, remembers: boolean): void {
+    if (remembers) this.failure = facts.failure
+    const failure = this.failure as StageFailure
+    this.rules = this.decide(failure, facts)
+    const rule = this.rules.at(-1) as string
+    if (['retry', 'wait', 'restart', 'change_plan'].includes(rule))
+      this.dueAt = facts.at + (failure.retryAfterMs || facts.delayMs)
+    if (rule === 'retry') {
       this.attempts++
-      this.dueAt = at + delayMs
+      this.retries++
     }
-    if (this.rule === 'retry') this.retries++
-    if (this.rule === 'restart') {
+    if (rule === 'restart' || rule === 'change_plan') {
+      this.attempts++
       this.retries = 0
       this.incarnations++
-      this.restartedAt.push(at)
+      this.restarts.push({ at: facts.at, progress: facts.progress })
     }
-    const phases = { retry: 'backingOff', restart: 'restarting', remedy: 'remedying', fallback: 'fallingBack' } as const
-    const phase = phases[this.rule as keyof typeof phases]
+    if (rule === 'wait') {
+      this.waits++
+      this.incarnations++
+    }
+    if (['wait', 'restart', 'change_plan'].includes(rule))
+      this.comebacks.push({ signature: likeness(failure), progress: facts.progress })
+    const phases: Record<string, Phase> = {
+      retry: 'backingOff',
+      restart: 'restarting',
+      change_plan: 'restarting',
+      wait: 'parked',
+      remedy: 'remedying',
+      fallback: 'fallingBack',
+    }
+    const phase = phases[rule]
     if (phase) this.phase = phase
-    else
-      this.end({ budget: 'out_of_budget', degrade: 'degraded', quarantine: 'quarantined', fail: 'failed' }[this.rule])
+    else this.end({ budget: 'out_of_budget', degrade: 'degraded', quarantine: 'quarantined', fail: 'failed' }[rule])
   }
 
-  decide(failure: StageFailure, at: number, restartBudgetLeft: boolean): string {
+  decide(failure: StageFailure, { at, progress, restartBudgetLeft }: Failed): string[] {
     const { policy } = this
-    if (failure.type === 'budget') return 'budget'
+    if (failure.type === 'budget') return ['budget']
     if (!failure.exhausted && policy.retryOn.includes(failure.kind ?? '') && this.retries < policy.maxRetries)
-      return 'retry'
-    if (this.remedies < policy.remedies.length) return 'remedy'
-    const recent = this.restartedAt.filter(time => at - time <= policy.periodMs).length
-    if (policy.restart === 'transient' && !isPermanent(failure) && recent < policy.intensity)
-      return restartBudgetLeft ? 'restart' : 'budget'
-    return policy.fallback ? 'fallback' : this.#last()
+      return ['retry']
+    if (failure.answer === 'escalate') return [policy.onExhausted]
+    if (this.remedies < policy.remedies.length) return ['remedy']
+    const givenUp = policy.fallback ? 'fallback' : this.#last()
+    if (policy.restart === 'temporary' || failure.answer === 'stop') return [givenUp]
+    if (this.inARow(likeness(failure), progress) >= policy.livelockAfter) return ['livelock', givenUp]
+    if (failure.answer === 'wait') return ['wait']
+    if (this.counted(at, progress) >= policy.intensity) return [givenUp]
+    return [restartBudgetLeft ? failure.answer : 'budget']
+  }
+
+  /** Restarts that count: each does until its period has passed and the stage has come further. */
+  counted(now: number, progress: number): number {
+    return this.restarts.filter(restart => now - restart.at <= this.policy.periodMs || progress <= restart.progress)
+      .length
+  }
+
+  /** How often the stage last came back for this, without a step further in between. */
+  inARow(signature: string, progress: number): number {
+    let times = 0
+    let reached = progress
+    for (const comeback of [...this.comebacks].reverse()) {
+      if (comeback.signature !== signature || comeback.progress < reached) break
+      reached = comeback.progress
+      times++
+    }
+    return times
   }
 
   loseFallback(failure: StageFailure): void {
     this.failure = failure
-    this.end({ degrade: 'degraded', quarantine: 'quarantined', fail: 'failed' }[this.#last()])
+    const last = this.#last()
+    this.rules = [last]
+    this.end({ degrade: 'degraded', quarantine: 'quarantined', fail: 'failed' }[last])
   }
 
   /** Another start, or the first one after the preflight: no function runs before the ground has been examined. */
@@ -128,6 +194,8 @@ class StageModel {
   }
 }
 
+const likeness = ({ answer, signature }: StageFailure): string => (answer === 'wait' ? 'wait' : signature)
+
 type StageCommand = fc.Command<StageModel, PureMachine>
 
 /** One event: what it does to the model in the phases where it counts; in every other it must change nothing. */
@@ -137,29 +205,34 @@ function event(
   effect: (model: StageModel) => void,
   rest: object = {},
   stepMs = 0,
+  steps = 0,
 ): StageCommand {
   return {
     check: () => true,
     toString: () => `${type} ${JSON.stringify({ ...rest, stepMs })}`,
     run(model, machine) {
       model.now += stepMs
+      model.progress += steps
       const { phase: before } = model
       const counts = phases.includes(before)
       const stateBefore = machine.state
-      model.rule = undefined
+      model.rules = []
       if (counts) effect(model)
-      machine.send({ type, ...rest, ...('failure' in rest ? { at: model.now } : {}) } as never)
+      machine.send({
+        type,
+        ...rest,
+        ...('failure' in rest ? { at: model.now, progress: model.progress } : {}),
+      } as never)
       agree(model, machine)
       if (!counts) {
         expect(machine.state).toEqual(stateBefore)
         expect(machine.requests).toEqual([])
       }
       const explained = machine.requests.filter(request => request.type === 'explainDecision')
-      const rules = model.rule === undefined || model.rule === 'budget' ? [] : [{ rule: model.rule }]
-      expect(explained.map(request => request.params)).toEqual(rules)
+      expect(explained.map(request => request.params)).toEqual(model.rules.map(rule => ({ rule })))
       const begins = counts && model.phase === 'working' && type !== 'WAIT_ENDED'
       expect(machine.requests.filter(request => request.type === 'startAttempt')).toHaveLength(begins ? 1 : 0)
-      const delays = model.rule === 'retry' || model.rule === 'restart' ? 1 : 0
+      const delays = ['retry', 'wait', 'restart', 'change_plan'].includes(model.rules.at(-1) ?? '') ? 1 : 0
       expect(machine.requests.filter(request => request.type === 'setDelay')).toHaveLength(delays)
     },
   }
@@ -201,20 +274,33 @@ function agree(model: StageModel, machine: PureMachine): void {
     retries: model.retries,
     remediesTried: model.remedies,
     failure: model.failure,
+    restarts: model.restarts.length,
+    waits: model.waits,
     dueAt: model.dueAt,
   })
+  expect((context.spent as unknown[]).length).toBeLessThanOrEqual(policy.intensity)
   expect(model.retries).toBeLessThanOrEqual(policy.maxRetries)
   expect(model.remedies).toBeLessThanOrEqual(policy.remedies.length)
-  for (const from of model.restartedAt) {
-    const within = model.restartedAt.filter(time => time >= from && time <= from + policy.periodMs)
-    expect(within.length).toBeLessThanOrEqual(policy.intensity)
-  }
+  expectWithinIntensity(model.restarts, policy)
+}
+
+/** No period holds more restarts than the intensity, and none beyond it passes without a step further. */
+function expectWithinIntensity(
+  restarts: readonly { readonly at: number; readonly progress: number }[],
+  { intensity, periodMs }: StagePolicy,
+): void {
+  restarts.forEach((last, index) => {
+    const first = restarts[index - intensity]
+    if (!first) return
+    expect(last.at - first.at).toBeGreaterThan(periodMs)
+    expect(last.progress).toBeGreaterThan(first.progress)
+  })
 }
 
 const running: readonly Phase[] = ['working', 'waiting']
 const stepMs = fc.integer({ min: 0, max: 60 })
 const failed = fc.record({
-  failure: fc.oneof(failures, failing),
+  failure: fc.oneof(failures, failing, comingBack),
   delayMs: fc.nat(50),
   restartBudgetLeft: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, fc.constant(false)),
 })
@@ -223,16 +309,17 @@ const failedEvent = (
   type: 'ATTEMPT_FAILED' | 'PREFLIGHT_FAILED' | 'REMEDY_FAILED',
   phases: readonly Phase[],
 ): fc.Arbitrary<StageCommand> =>
-  fc.tuple(failed, stepMs).map(([facts, step]) =>
+  fc.tuple(failed, stepMs, fc.nat(1)).map(([facts, step, steps]) =>
     event(
       type,
       phases,
       model => {
         if (type === 'REMEDY_FAILED') model.remedies++
-        model.fail({ ...facts, at: model.now }, type !== 'REMEDY_FAILED')
+        model.fail({ ...facts, at: model.now, progress: model.progress }, type !== 'REMEDY_FAILED')
       },
       facts,
       step,
+      steps,
     ),
   )
 
@@ -246,8 +333,8 @@ const commands: fc.Arbitrary<StageCommand>[] = [
   failedEvent('ATTEMPT_FAILED', running),
   failedEvent('PREFLIGHT_FAILED', ['preflight']),
   failedEvent('REMEDY_FAILED', ['remedying']),
-  fc.constant(event('DELAY_PASSED', ['backingOff', 'restarting'], model => model.begin(false))),
-  fc.constant(event('DELAY_PASSED', ['backingOff', 'restarting'], model => model.begin(false))),
+  fc.constant(event('DELAY_PASSED', ['backingOff', 'restarting', 'parked'], model => model.begin(false))),
+  fc.constant(event('DELAY_PASSED', ['backingOff', 'restarting', 'parked'], model => model.begin(false))),
   fc.constant(event('ATTEMPT_SUCCEEDED', running, model => model.end('succeeded'))),
   fc.constant(
     event('WAIT_BEGUN', ['working'], model => {
@@ -273,17 +360,28 @@ const commands: fc.Arbitrary<StageCommand>[] = [
   fc.constant(crash),
 ]
 
+const fallen: StageFailure = {
+  error: { name: 'Error', message: '' },
+  type: 'runtime',
+  kind: 'unknown',
+  exhausted: false,
+  answer: 'restart',
+  retryAfterMs: null,
+  signature: 'a',
+}
+
 const admitted = (policy: StagePolicy, admission: 'run' | 'skip' | 'refuse' = 'run', failure?: StageFailure) =>
   new PureMachine(stageMachine, stageContextSchema, { stage: 's', policy, admission, failure })
 
 /** Sends what the stage asked for, as a runtime whose every effect fails in this way, until it has ended. */
 function failOn(machine: PureMachine, failure: StageFailure): string[] {
   const rules: string[] = []
-  const facts = { failure, at: 0, delayMs: 0, restartBudgetLeft: true }
+  const facts = { failure, at: 0, delayMs: 0, restartBudgetLeft: true, progress: 0 }
   const answers: Record<string, object> = {
     preflight: { type: 'PREFLIGHT_FAILED', ...facts },
     backingOff: { type: 'DELAY_PASSED' },
     restarting: { type: 'DELAY_PASSED' },
+    parked: { type: 'DELAY_PASSED' },
     remedying: { type: 'REMEDY_FAILED', ...facts },
     fallingBack: { type: 'FALLBACK_FAILED', failure },
   }
@@ -291,8 +389,8 @@ function failOn(machine: PureMachine, failure: StageFailure): string[] {
     expect(events).toBeLessThan(100)
     const { value } = machine
     machine.send((answers[value as string] ?? { type: 'ATTEMPT_FAILED', ...facts }) as { type: string })
-    const explained = machine.requests.find(request => request.type === 'explainDecision')
-    if (explained) rules.push((explained.params as { rule: string }).rule)
+    const explained = machine.requests.filter(request => request.type === 'explainDecision')
+    rules.push(...explained.map(({ params }) => (params as { rule: string }).rule))
   }
   return rules
 }
@@ -313,13 +411,16 @@ describe('the machine of a stage', () => {
         const { retryOn, remedies, intensity, optional, onExhausted } = policy
         const machine = admitted({ ...policy, preflight: false })
         const retries = Array.from({ length: retryOn.includes('server_error') ? policy.maxRetries : 0 }, () => 'retry')
-        const restarts = policy.restart === 'transient' ? intensity : 0
+        const restarts = policy.restart === 'transient' ? Math.min(intensity, policy.livelockAfter) : 0
+        const isLivelock = policy.restart === 'transient' && intensity >= policy.livelockAfter
         const end = optional ? 'degrade' : onExhausted
         expect(failOn(machine, failure)).toEqual([
           ...retries,
           ...remedies.map(() => 'remedy'),
           ...Array.from({ length: restarts }, () => ['restart', ...retries]).flat(),
-          ...(policy.fallback ? ['fallback'] : [end]),
+          ...(isLivelock ? ['livelock'] : []),
+          ...(policy.fallback ? ['fallback'] : []),
+          end,
         ])
         const outcomes = { degrade: 'degraded', fail: 'failed', quarantine: 'quarantined' }
         expect(machine.output).toMatchObject({ outcome: outcomes[end], failure })
@@ -329,40 +430,94 @@ describe('the machine of a stage', () => {
     )
   })
 
-  it('never restarts what another start cannot mend, nor repeats a wait whose timeout is recorded', () => {
-    const permanent = failures.filter(isPermanent)
+  it('never starts again for a cause that says stop, and asks nothing of the stage for one that escalates', () => {
     fc.assert(
-      fc.property(policies, permanent, (policy, failure) => {
-        const machine = admitted({ ...policy, preflight: false })
-        const rules = failOn(machine, failure)
-        expect(rules).not.toContain('restart')
-        if (failure.kind === 'wait_timeout') expect(rules).not.toContain('retry')
-        expect(machine.context).toMatchObject({ incarnation: 1 })
+      fc.property(
+        policies,
+        failures.filter(({ type }) => type !== 'budget'),
+        fc.constantFrom('stop' as const, 'escalate' as const),
+        (policy, failure, answer) => {
+          const machine = admitted({ ...policy, preflight: false })
+          const rules = failOn(machine, { ...failure, exhausted: true, answer })
+          expect(rules.filter(rule => ['retry', 'wait', 'restart', 'change_plan'].includes(rule))).toEqual([])
+          expect(machine.context).toMatchObject({ incarnation: 1, attempt: 1 })
+          if (answer === 'escalate') expect(rules).toEqual([policy.onExhausted])
+        },
+      ),
+      { numRuns: propertyRuns },
+    )
+  })
+
+  it('waits for a cause to pass without spending a restart or an attempt, for as long as the other side asks', () => {
+    fc.assert(
+      fc.property(policies, comingBack, fc.nat(1000), fc.nat(50), (policy, failure, retryAfterMs, delayMs) => {
+        const machine = admitted({ ...policy, remedies: [], restart: 'transient', preflight: false, intensity: 0 })
+        const limited = { ...failure, answer: 'wait' as const, retryAfterMs }
+        for (let waits = 1; waits <= policy.livelockAfter; waits++) {
+          const at = waits * 10_000
+          const facts = { failure: limited, at, delayMs, restartBudgetLeft: false, progress: 0 }
+          machine.send({ type: 'ATTEMPT_FAILED', ...facts } as never)
+          expect(machine.value).toBe('parked')
+          const dueAt = at + (retryAfterMs || delayMs)
+          expect(machine.context).toMatchObject({ restarts: 0, spent: [], waits, attempt: 1, dueAt })
+          machine.send({ type: 'DELAY_PASSED' })
+        }
+        expect(failOn(machine, limited)[0]).toBe('livelock')
       }),
       { numRuns: propertyRuns },
     )
   })
 
-  it('gives restarts back only after the period, so that no window of that length holds more than the intensity', () => {
-    const fallen = { error: { name: 'Error', message: '' }, type: 'runtime', kind: 'unknown', exhausted: false }
+  it('counts a failure that comes again and again in the same state as a livelock, and one with progress never', () => {
+    fc.assert(
+      fc.property(policies, failing, fc.boolean(), fc.boolean(), (policy, failure, advances, crashes) => {
+        const plain = { ...policy, remedies: [], restart: 'transient' as const, preflight: false, intensity: 1000 }
+        const machine = admitted(plain)
+        const seen: unknown[] = []
+        for (let n = 0; n <= policy.livelockAfter && !machine.isDone; n++) {
+          const progress = advances ? n : 0
+          const fallen = { ...failure, exhausted: true }
+          const facts = { failure: fallen, at: n, delayMs: 0, restartBudgetLeft: true, progress }
+          machine.send({ type: 'ATTEMPT_FAILED', ...facts } as never)
+          seen.push(machine.requests.find(({ type }) => type === 'explainDecision')?.params)
+          if (crashes) machine.restore()
+          machine.send({ type: 'DELAY_PASSED' })
+        }
+        const restarts = Array.from({ length: policy.livelockAfter }, () => ({ rule: 'restart' }))
+        expect(seen).toEqual([...restarts, { rule: advances ? 'restart' : 'livelock' }])
+        if (!advances) expect(machine.context).toMatchObject({ because: 'livelock' })
+      }),
+      { numRuns: propertyRuns },
+    )
+  })
+
+  it('gives a restart back only when the period has passed and there was progress, also when processes die', () => {
     fc.assert(
       fc.property(
         policies,
-        fc.array(stepMs, { minLength: 5, maxLength: 40 }),
+        fc.array(fc.tuple(stepMs, fc.nat(1)), { minLength: 5, maxLength: 40 }),
         fc.boolean(),
         (policy, gaps, crashes) => {
           const { intensity, periodMs } = policy
-          const plain = { ...policy, remedies: [], restart: 'transient' as const, preflight: false }
-          const machine = admitted(plain)
-          const restartedAt: number[] = []
+          const machine = admitted({
+            ...policy,
+            remedies: [],
+            restart: 'transient',
+            preflight: false,
+            livelockAfter: 99,
+          })
+          const restarts: { at: number; progress: number }[] = []
           let at = 0
-          for (const gap of gaps) {
+          let progress = 0
+          for (const [gap, steps] of gaps) {
             at += gap
-            const counted = restartedAt.filter(time => at - time <= periodMs).length
-            machine.send({ type: 'ATTEMPT_FAILED', failure: fallen, at, delayMs: 0, restartBudgetLeft: true } as never)
+            progress += steps
+            const counted = restarts.filter(past => at - past.at <= periodMs || progress <= past.progress).length
+            const facts = { failure: fallen, at, delayMs: 0, restartBudgetLeft: true, progress }
+            machine.send({ type: 'ATTEMPT_FAILED', ...facts } as never)
             expect(machine.value === 'restarting').toBe(counted < intensity)
             if (machine.value !== 'restarting') return
-            restartedAt.push(at)
+            restarts.push({ at, progress })
             if (crashes) machine.restore()
             machine.send({ type: 'DELAY_PASSED' })
           }
@@ -373,15 +528,15 @@ describe('the machine of a stage', () => {
   })
 
   it('gives no restart back when the clock steps back', () => {
-    const fallen = { error: { name: 'Error', message: '' }, type: 'runtime', kind: 'unknown', exhausted: false }
     fc.assert(
       fc.property(policies, fc.integer({ min: 1, max: 1000 }), (policy, backMs) => {
         const { intensity } = policy
-        const machine = admitted({ ...policy, remedies: [], restart: 'transient', preflight: false })
+        const machine = admitted({ ...policy, remedies: [], restart: 'transient', preflight: false, livelockAfter: 99 })
         let restarts = 0
         for (let n = 0; n <= intensity; n++) {
           const at = 1_000_000 - n * backMs
-          machine.send({ type: 'ATTEMPT_FAILED', failure: fallen, at, delayMs: 0, restartBudgetLeft: true } as never)
+          const facts = { failure: fallen, at, delayMs: 0, restartBudgetLeft: true, progress: n }
+          machine.send({ type: 'ATTEMPT_FAILED', ...facts } as never)
           if (machine.value === 'restarting') restarts++
           machine.send({ type: 'DELAY_PASSED' })
         }
@@ -416,7 +571,7 @@ describe('the machine of a stage', () => {
     fc.assert(
       fc.property(policies, failures, (policy, failure) => {
         const machine = admitted({ ...policy, preflight: true })
-        const facts = { failure, at: 0, delayMs: 0, restartBudgetLeft: true }
+        const facts = { failure, at: 0, delayMs: 0, restartBudgetLeft: true, progress: 0 }
         for (let events = 0; !machine.isDone && events < 20; events++) {
           const answers = [
             { type: 'PREFLIGHT_FAILED', ...facts },

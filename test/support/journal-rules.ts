@@ -1,6 +1,8 @@
 /** What holds of the journal of every run, whatever happened to it; and what of it the result must agree with. */
 import { expect } from 'vitest'
 import type { RunResult } from '../../src/runtime/api.ts'
+import { createDecisionReplay } from '../../src/runtime/explain/replay.ts'
+import { eventOf } from '../../src/runtime/journal-feed.ts'
 import type { JournalRow } from '../../src/store/store.ts'
 
 const stageEnds = [
@@ -30,6 +32,15 @@ export function expectSoundJournal(rows: readonly JournalRow[]): void {
     expectSoundAttempts(stage, own)
   }
   expectHeldWhilePaused(rows)
+  expectSameDecisions(rows)
+}
+
+/** Every decision can be made again from the journal alone. */
+function expectSameDecisions(rows: readonly JournalRow[]): void {
+  const replay = createDecisionReplay()
+  for (const row of rows) replay.take(eventOf('r', row))
+  expect(replay.differences).toEqual([])
+  expect(replay.checked).toBe(rows.filter(({ type }) => type.endsWith('.decided')).length)
 }
 
 /**

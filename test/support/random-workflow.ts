@@ -340,8 +340,9 @@ function endOf(stage: StageSpec, failures: Failures): { ending: Ending; tries: n
     const isLate = stage.acts.some((_, place) => place < reached && isLateFor(place))
     const way = isLate ? 'late' : planned
     if (way === undefined) return { ending: 'succeeded', tries: attempt }
+    // Of what is limited each wait is the same attempt, which fails again until it is a livelock.
     if (['busy', 'limited', 'hang'].includes(way) && retries < 1) retries++
-    else if (!['denied', 'invalid', 'late'].includes(way) && stage.restart === 'transient' && restarts < 2) {
+    else if (!['denied', 'limited', 'invalid', 'late'].includes(way) && stage.restart === 'transient' && restarts < 2) {
       retries = 0
       restarts++
     } else return { ending: lost(stage), tries: attempt }

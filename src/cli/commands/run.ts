@@ -1,13 +1,22 @@
 /** `holdfast run <workflow>`: starts a run and stays with it, or leaves it to a process of its own. */
 import { type Command, Option } from 'commander'
 import { findBundled } from '../../bundled/index.ts'
-import { type Client, createIds, type Runtime, systemClock, systemRandom } from '../../index.ts'
+import {
+  type Client,
+  createIds,
+  type PlanOptions,
+  planOf,
+  type Runtime,
+  systemClock,
+  systemRandom,
+} from '../../index.ts'
 import { conduct } from '../conduct.ts'
 import { announcement, startDetached } from '../detach.ts'
-import type { ExitCode } from '../exit-codes.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
-import { collected, parseBudget, parseInput } from '../parse-flags.ts'
+import { collected, overridesOf, parseBudget, parseInput } from '../parse-flags.ts'
+import { planLines } from '../print-plan.ts'
 import type { Session } from '../session.ts'
 import type { Does } from './command.ts'
 
@@ -22,6 +31,9 @@ interface RunFlags {
   readonly watch?: boolean
   readonly detach?: boolean
   readonly strict?: boolean
+  readonly maxRetries?: string
+  readonly timeoutMultiplier?: string
+  readonly dryRun?: boolean
   /** For the process of a detached run: it says on stdout when its start is durable. */
   readonly announce?: boolean
 }
@@ -39,6 +51,14 @@ export function addRun(program: Command, does: Does): void {
       new Option('--mode <mode>', 'minimal: without health monitors and degradation').choices(['full', 'minimal']),
     )
     .option('--budget <currency=amount>', 'the most that it may use, as usd=1,calls=10 (repeatable)', collected)
+    .option('--max-retries <n>', 'tries after the first, in every profile (HOLDFAST_MAX_RETRIES)')
+    .option('--timeout-multiplier <factor>', 'every timeout times this (HOLDFAST_TIMEOUT_MULTIPLIER)')
+    .addOption(
+      new Option('--dry-run', 'print the plan and what it can take at the most, and start nothing').conflicts([
+        'detach',
+        'watch',
+      ]),
+    )
     .option('--tag <tag>', 'a tag to find it by (repeatable)', collected)
     .addOption(new Option('--watch', 'stay although it waits for a signal').conflicts('detach'))
     .option('--detach', 'leave it to a process of its own, and print its id')
@@ -51,7 +71,9 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   // All that can be wrong with what was asked is found before the store is touched.
   const budget = parseBudget(flags.budget)
   const input = await inputFor(name, flags)
+  const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
+  if (flags.dryRun) return showPlan(session, loaded, { input, budget, profile: flags.profile, ...overrides })
   const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
   if (flags.detach) return startDetached(session, { name, id, input, flags })
   return beside(session, async client => {
@@ -59,7 +81,13 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
     const others = await unfinishedBut(client, id)
     const { mode } = flags
     return asOwner(session, { workflows: loaded.all, ...(mode === undefined ? {} : { mode }) }, async runtime => {
-      const started = await begin(runtime, loaded, input, { id, budget, profile: flags.profile, tags: flags.tag })
+      const started = await begin(runtime, loaded, input, {
+        id,
+        budget,
+        profile: flags.profile,
+        tags: flags.tag,
+        ...overrides,
+      })
       if (flags.announce) session.terminal.put(announcement(id, await started.status()))
       sayUnfinished(session, others)
       if (known) {
@@ -76,6 +104,13 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
       })
     })
   })
+}
+
+function showPlan(session: Session, { workflow }: LoadedWorkflow, options: PlanOptions): ExitCode {
+  const plan = planOf(workflow, options)
+  if (session.json) session.terminal.put(JSON.stringify(plan, null, 2))
+  else for (const line of planLines(plan)) session.terminal.put(line)
+  return exitCodes.done
 }
 
 const begin = (

@@ -33,7 +33,10 @@ function refreshBelow(parent: Persisted, again: ReadonlySet<string>, memory: Run
     else if (snapshot.status === 'active') {
       snapshot.value = 'running'
       const attempts = memory.stages.get(stage)?.attempts ?? 0
-      const fresh = { retries: 0, restartTimes: [], remediesTried: 0, failure: null, dueAt: null }
+      const fresh = {
+        ...{ retries: 0, spent: [], remediesTried: 0, failure: null },
+        ...{ alike: null, rule: null, because: null, dueAt: null },
+      }
       if (again.has(stage)) Object.assign(context as object, fresh, { attempt: attempts + 1 })
     }
   }

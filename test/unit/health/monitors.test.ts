@@ -170,6 +170,7 @@ describe('a preflight that is cancelled', () => {
     const { findings, cancel } = preflight()
     cancel()
     await expect(findings).rejects.toThrow('cancelled')
+    expect(monitor.getSnapshot()).toMatchObject({ value: 'unknown', context: { failures: 0, lastCheckAt: null } })
     const next = preflight()
     asked[0]?.answer()
     asked[1]?.answer()

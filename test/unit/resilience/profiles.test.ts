@@ -92,7 +92,7 @@ describe('defineProfile', () => {
       },
       timeout: { attemptMs: 5000, callMs: 180_000, stageMs: 1_800_000, runMs: 3_600_000 },
       circuit: { ...builtInProfiles.critical.circuit, openMs: 60_000 },
-      restart: { intensity: 0, periodMs: 3_600_000, onExhausted: 'quarantine' },
+      restart: { intensity: 0, periodMs: 3_600_000, onExhausted: 'quarantine', livelockAfter: 10 },
       budget: { usd: 1, wallTimeMs: 120_000 },
       unknownOutcome: 'ask',
     })

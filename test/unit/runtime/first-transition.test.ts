@@ -10,6 +10,7 @@ const policy = {
   restart: 'transient',
   intensity: 2,
   periodMs: 1000,
+  livelockAfter: 10,
   onExhausted: 'quarantine',
   fallback: true,
   optional: true,
