@@ -205,14 +205,14 @@ describe('overrides', () => {
     const world = createWorld()
     const workflow = defineWorkflow({ name: 'w', version: '1' })
       .stage('slow', { timeout: '1m', restart: 'temporary', optional: true }, ({ sleep, incarnation }) =>
-        incarnation < 2 ? sleep('1h') : new Promise(() => {}),
+        incarnation < 2 ? sleep('30s') : new Promise(() => {}),
       )
       .stage('down', { restart: 'temporary' }, () => {
         throw new ProviderError('down', { kind: 'server_error' })
       })
     const first = await world.open({ workflows: [workflow] })
     const { id } = await first.start(workflow, undefined, { maxRetries: 5, timeoutMultiplier: 3 })
-    await world.clock.advance('1m')
+    await world.clock.advance('5s')
     await first.close()
     const second = await world.open({ workflows: [workflow] })
     const began = world.clock.now()
