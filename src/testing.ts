@@ -4,6 +4,19 @@
  */
 export { type FaultyStore, type FaultyStoreOptions, faultyStore, type WriteOperation } from './testing/faulty-store.ts'
 export {
+  checkMachine,
+  checkTrace,
+  type MachineCheck,
+} from './testing/machine/check-machine.ts'
+export type { CheckOptions } from './testing/machine/check-options.ts'
+export { type Coverage, type Covered, type CoveredTransition, coverageOf } from './testing/machine/coverage.ts'
+export type { EventForm, EventForms } from './testing/machine/event-types.ts'
+export { type EventsOptions, eventsOf } from './testing/machine/events-of.ts'
+export type { Persistence } from './testing/machine/machine-world.ts'
+export { type MachineMatchers, machineMatchers } from './testing/machine/matchers.ts'
+export type { CrashStep, TimeStep, Trace, TraceStep } from './testing/machine/trace.ts'
+export type { Invariant, Violation } from './testing/machine/twins.ts'
+export {
   type ScriptEntry,
   type ScriptedAnswer,
   type ScriptedCall,

@@ -1,0 +1,22 @@
+/**
+ * A property of a plain XState machine, found to be broken: once its snapshot was persisted and restored, a machine with
+ * `after` waits for ever. Run it with `npx tsx examples/lost-timer.ts`.
+ */
+import { setup } from 'xstate'
+import { checkMachine } from '../src/testing.ts'
+
+const light = setup({}).createMachine({
+  id: 'light',
+  initial: 'green',
+  states: {
+    green: { after: { 30_000: 'yellow' } },
+    yellow: { after: { 3000: 'red' } },
+    red: { after: { 20_000: 'green' } },
+  },
+})
+
+const check = checkMachine(light, { invariants: { 'is lit': ({ value }) => value !== 'dark' } })
+console.log(check.report)
+
+// The same machine on a runtime that keeps what is scheduled.
+console.log(checkMachine(light, { persistence: 'holdfast' }).report)
