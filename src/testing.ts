@@ -26,6 +26,16 @@ export {
   type ScriptedReply,
   scriptedProvider,
 } from './testing/scripted-provider.ts'
+export { type FaultRates, type Faults, faultProfiles } from './testing/simulator/fault-profile.ts'
+export { type Broken, guarantees } from './testing/simulator/guarantees.ts'
+export type { OutsideUse } from './testing/simulator/outside-world.ts'
+export {
+  type RuntimeFactory,
+  type SimulateOptions,
+  simulate,
+} from './testing/simulator/simulate.ts'
+export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/simulation.ts'
+export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'
 export { type OpenStore, type StoreCase, storeConformance } from './testing/store-conformance.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'
 export { type Random, seededRandom } from './time/random.ts'

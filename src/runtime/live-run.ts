@@ -164,7 +164,12 @@ export class ActorRun implements SupervisedRun, Committable {
       counters.stoppedCleanly = false
       this.journal('run.recovered', { epoch, crashes: counters.crashes })
       if (this.status === 'paused') return this.timers.rearm('run')
-      this.services.supervise(this)
+      try {
+        this.services.supervise(this)
+      } catch (error) {
+        // A snapshot that is no JSON any more; one that XState cannot restore says so through its actor.
+        return this.broken(error)
+      }
       if (this.status === 'cancelling') this.#rememberCancel()
       this.scheduled?.restore()
       this.timers.rearm()

@@ -47,6 +47,9 @@ export class Runs {
   readonly #starting = new Map<string, Promise<void>>()
   /** Those that wait for a place, higher priority first. */
   readonly #queue: ActorRun[] = []
+  #loads = 0
+  /** Runs that ended while others were being loaded. */
+  readonly #endedMeanwhile = new Set<string>()
   /** Who waits for the end of a run that is not in memory. */
   readonly #waiters = new Map<string, Waiter[]>()
   #closedBy: unknown
@@ -96,7 +99,7 @@ export class Runs {
       if (known) {
         refuseOther(id, known, spec, definition)
         // Begun by an earlier process and not taken up yet: it goes on here.
-        if (row && !isEnded(row.status)) await (await this.adopt(id)).durable()
+        if (row && !isEnded(row.status)) await this.adopt(id).then(run => run.durable(), unlessEnded)
         return id
       }
       const begun = this.#starting.get(id)
@@ -120,7 +123,11 @@ export class Runs {
    * Takes up an unfinished run that is in the store and not in memory. No function of it runs before its next commit, so
    * what the caller asks of it at once, such as a pause, comes first.
    */
-  async adopt(runId: string): Promise<ActorRun> {
+  adopt(runId: string): Promise<ActorRun> {
+    return this.#whileLoading(() => this.#adopt(runId))
+  }
+
+  async #adopt(runId: string): Promise<ActorRun> {
     this.ensureOpen()
     const known = this.#live.get(runId)
     if (known) return known
@@ -135,17 +142,32 @@ export class Runs {
     return this.#live.get(runId) ?? this.#takeUp(stored)
   }
 
-  async recover(): Promise<RecoveryReport> {
+  recover(): Promise<RecoveryReport> {
+    return this.#whileLoading(() => this.#recover())
+  }
+
+  /** A run that ends while others are loaded may be among what was loaded, as it was before. */
+  async #whileLoading<T>(work: () => Promise<T>): Promise<T> {
+    this.#loads++
+    try {
+      return await work()
+    } finally {
+      if (--this.#loads === 0) this.#endedMeanwhile.clear()
+    }
+  }
+
+  async #recover(): Promise<RecoveryReport> {
     this.ensureOpen()
     const recovered: string[] = []
     const skipped: { id: string; reason: string }[] = []
     const ids = (await this.#options.store.unfinished()).filter(id => !this.#live.has(id))
     for (let from = 0; from < ids.length; from += recoveryPage) {
       for (const stored of await this.#options.store.load(ids.slice(from, from + recoveryPage), rememberedTypes)) {
-        if (this.#live.has(stored.run.id) || isEnded(stored.run.status)) continue
+        const { id, status } = stored.run
+        if (this.#live.has(id) || this.#endedMeanwhile.has(id) || isEnded(status)) continue
         try {
           await this.#takeUp(stored)
-          recovered.push(stored.run.id)
+          recovered.push(id)
         } catch (error) {
           skipped.push({ id: stored.run.id, reason: error instanceof Error ? error.message : String(error) })
         }
@@ -194,6 +216,7 @@ export class Runs {
   ended(runId: string): void {
     const run = this.#live.get(runId)
     this.#live.delete(runId)
+    if (this.#loads > 0) this.#endedMeanwhile.add(runId)
     this.#options.keepAlive.set(this.#live.size > 0)
     for (const { resolve } of this.#waiters.get(runId) ?? []) resolve(run?.result as RunResult)
     this.#waiters.delete(runId)
@@ -259,6 +282,9 @@ export class Runs {
     const row = parent && (await this.#options.store.readRun(parent.runId))
     const known = this.#live.get(stored.run.id)
     if (known) return known
+    if (this.#endedMeanwhile.has(stored.run.id)) {
+      throw new HoldfastError('run_not_open', `run ${stored.run.id} has just ended`, { runId: stored.run.id })
+    }
     const run = this.#revive(stored)
     if (row && isEnded(row.status) && run.options.onParentClose !== 'abandon')
       run.cancel(`its parent ${row.id} has ended`)
@@ -300,6 +326,11 @@ export class Runs {
     }
     return working
   }
+}
+
+/** Who only wants the run to go on does not mind that it has ended in the meantime. */
+function unlessEnded(error: unknown): void {
+  if ((error as { code?: string }).code !== 'run_not_open') throw error
 }
 
 /** One id is one run. @throws RunConflictError when another is asked for under it */

@@ -2,10 +2,10 @@
 import type { Arbitrary } from 'fast-check'
 import type { AnyStateMachine, SnapshotFrom } from 'xstate'
 import { type ZodType, z } from 'zod'
-import { OptionsError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
 import { arbitraryOf, type EventForms } from './event-types.ts'
 import type { Persistence } from './machine-world.ts'
+import { namedInvariants } from './named-invariants.ts'
 import type { Invariant, NamedInvariants } from './twins.ts'
 import type { Outputs } from './walk.ts'
 
@@ -83,19 +83,4 @@ export function parseCheckOptions(given: CheckOptions, where: string): CheckSett
     persistence: rest.persistence ?? 'xstate',
     given: (['invariants', 'events', 'outputs'] as const).filter(name => given[name] !== undefined),
   }
-}
-
-/** By their names; of a list by the names of the functions, or by their place. */
-export function namedInvariants<T>(
-  given: readonly T[] | Readonly<Record<string, T>>,
-  where: string,
-): readonly (readonly [string, T])[] {
-  if (!Array.isArray(given)) return Object.entries(given as Readonly<Record<string, T>>)
-  const named = (given as readonly T[]).map(
-    (one, index) => [(one as { name?: string }).name || `invariant ${index + 1}`, one] as const,
-  )
-  const twice = named.find(([name], index) => named.findIndex(([other]) => other === name) < index)
-  if (twice)
-    throw new OptionsError(`${where}: two invariants are called '${twice[0]}'; give them as { name: function }`)
-  return named
 }
