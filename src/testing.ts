@@ -33,6 +33,7 @@ export {
   type RuntimeFactory,
   type SimulateOptions,
   simulate,
+  stagesWithOutput,
 } from './testing/simulator/simulate.ts'
 export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/simulation.ts'
 export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'

@@ -9,6 +9,7 @@ import { addRecover } from './commands/recover.ts'
 import { addResume } from './commands/resume.ts'
 import { addRun } from './commands/run.ts'
 import { addRuns } from './commands/runs.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addTree } from './commands/tree.ts'
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.ts'
 import { createGuard } from './guard.ts'
@@ -59,7 +60,7 @@ function createProgram(terminal: Terminal, does: Does): Command {
       writeErr: text => terminal.say(text.replace(/\n$/, '')),
       outputError: () => {},
     })
-  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree]) add(program, does)
+  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree, addSimulate]) add(program, does)
   return program
 }
 

@@ -2,6 +2,8 @@
  * Matchers for Vitest: `expect.extend(machineMatchers)`, once in a setup file or a test. They say what `checkMachine`
  * and `coverageOf` say, as assertions; the message of a failure is the whole report with the trace that breaks it.
  */
+// Only what it declares is added to; without it TypeScript knows no module to add to.
+import type {} from 'vitest'
 import type { AnyStateMachine } from 'xstate'
 import { checkMachine } from './check-machine.ts'
 import type { CheckOptions } from './check-options.ts'

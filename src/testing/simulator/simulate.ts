@@ -260,6 +260,10 @@ function scenarioOf(workflow: AnyWorkflow, settings: Settings): Pick<Scenario, '
   }
 }
 
+/** The stages of a workflow that data of their own schema can stand in for: those with `output`. */
+export const stagesWithOutput = (workflow: AnyWorkflow): readonly string[] =>
+  [...definitionOf(workflow).stages.values()].filter(({ output }) => output !== undefined).map(({ name }) => name)
+
 function scenarioOfFactory(factory: RuntimeFactory, settings: Settings): Pick<Scenario, 'open' | 'begin' | 'signal'> {
   const { start } = settings
   const samples = createSamples(undefined, { input: undefined, hasInput: false, signals: settings.signals ?? {} })

@@ -19,8 +19,8 @@ const simulated: readonly (readonly [
   part: number,
   run: (options: SimulateOptions) => ReturnType<typeof simulate>,
 ])[] = [
-  ['torture', 0.5, options => simulate(torture, options)],
-  ['kiln', 0.3, options => simulate(kiln, options)],
+  ['torture', 0.4, options => simulate(torture, { ...options, runs: 1 })],
+  ['kiln', 0.4, options => simulate(kiln, options)],
   ['checkup', 0.2, options => simulate(checkup, { ...options, input: { path: '/a' }, stages: checkupStages })],
 ]
 
