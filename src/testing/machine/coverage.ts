@@ -127,7 +127,7 @@ export function eventText(type: string): string {
   return end ? `${end[1]}(${end[2]})` : type
 }
 
-export const transitionsOf = (node: AnyStateNode): AnyTransitionDefinition[] => [
+const transitionsOf = (node: AnyStateNode): AnyTransitionDefinition[] => [
   ...[...node.transitions.values()].flat(),
   ...(node.always ?? []),
 ]
