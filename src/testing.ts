@@ -16,6 +16,19 @@ export type {
 } from './testing/fake-provider-server-script.ts'
 export { type FaultyStore, type FaultyStoreOptions, faultyStore, type WriteOperation } from './testing/faulty-store.ts'
 export {
+  checkMachine,
+  checkTrace,
+  type MachineCheck,
+} from './testing/machine/check-machine.ts'
+export type { CheckOptions } from './testing/machine/check-options.ts'
+export { type Coverage, type Covered, type CoveredTransition, coverageOf } from './testing/machine/coverage.ts'
+export type { EventForm, EventForms } from './testing/machine/event-types.ts'
+export { type EventsOptions, eventsOf } from './testing/machine/events-of.ts'
+export type { Persistence } from './testing/machine/machine-world.ts'
+export { type MachineMatchers, machineMatchers } from './testing/machine/matchers.ts'
+export type { CrashStep, TimeStep, Trace, TraceStep } from './testing/machine/trace.ts'
+export type { Invariant, Violation } from './testing/machine/twins.ts'
+export {
   type ScriptEntry,
   type ScriptedAnswer,
   type ScriptedCall,
@@ -25,6 +38,17 @@ export {
   type ScriptedReply,
   scriptedProvider,
 } from './testing/scripted-provider.ts'
+export { type FaultRates, type Faults, faultProfiles } from './testing/simulator/fault-profile.ts'
+export { type Broken, guarantees } from './testing/simulator/guarantees.ts'
+export type { OutsideUse } from './testing/simulator/outside-world.ts'
+export {
+  type RuntimeFactory,
+  type SimulateOptions,
+  simulate,
+  stagesWithOutput,
+} from './testing/simulator/simulate.ts'
+export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/simulation.ts'
+export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'
 export { type OpenStore, type StoreCase, storeConformance } from './testing/store-conformance.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'
 export { type Random, seededRandom } from './time/random.ts'

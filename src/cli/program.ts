@@ -17,6 +17,7 @@ import { addResume } from './commands/resume.ts'
 import { addRetry } from './commands/retry.ts'
 import { addRun } from './commands/run.ts'
 import { addRuns } from './commands/runs.ts'
+import { addSimulate } from './commands/simulate.ts'
 import { addStage } from './commands/stage.ts'
 import { addTree } from './commands/tree.ts'
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.ts'
@@ -84,6 +85,7 @@ function createProgram(terminal: Terminal, does: Does): Command {
     addTree,
     addExplain,
     addProfiles,
+    addSimulate,
   ])
     add(program, does)
   return program

@@ -25,6 +25,7 @@ export class FunctionAttempt implements Attempt {
   #hasPlace = false
 
   #controller: AbortController | undefined
+  #workController: AbortController | undefined
   #reason: unknown
   /** Steps and model calls under way: while one is, the function is not waiting. */
   #working = 0
@@ -50,6 +51,15 @@ export class FunctionAttempt implements Attempt {
       if (this.over) this.#controller.abort(this.#overReason)
     }
     return this.#controller.signal
+  }
+
+  /** For work of ours in the name of the function: over with the attempt, also where the function ended by itself. */
+  get workSignal(): AbortSignal {
+    if (!this.#workController) {
+      this.#workController = new AbortController()
+      if (this.over) this.#workController.abort(this.#overReason)
+    }
+    return this.#workController.signal
   }
 
   get waiting(): boolean {
@@ -150,6 +160,7 @@ export class FunctionAttempt implements Attempt {
     this.#givePlace()
     this.stage.run.waits.forget(this.stage)
     this.#controller?.abort(reason)
+    this.#workController?.abort(reason)
     for (const { reject } of this.#awaited.values()) reject(reason)
     this.#awaited.clear()
     for (const interrupt of this.#interrupts ?? []) interrupt(reason)
@@ -168,11 +179,15 @@ export class FunctionAttempt implements Attempt {
     this.#controller?.abort(reason)
   }
 
-  /** The function has ended by itself: nothing is aborted, and what it left behind is refused from now on. */
+  /**
+   * The function has ended by itself: its signal is not aborted, and what it left behind is refused from now on. A model
+   * call that it no longer waits for is given up, or it would go on to be tried, and paid for, beside the next attempt.
+   */
   finish(): void {
     this.over = true
     this.#stopClock()
     this.#givePlace()
+    this.#workController?.abort(this.#overReason)
     if (this.#awaited.size > 0) this.stage.run.waits.forget(this.stage)
   }
 

@@ -188,6 +188,8 @@ export interface Attempt {
   readonly incarnation: number
   readonly over: boolean
   readonly signal: AbortSignal
+  /** For work of ours in the name of the function: aborted when the attempt is over, however it ended. */
+  readonly workSignal: AbortSignal
   /** All that the function does is wait. */
   readonly waiting: boolean
   /** What the function waits for. */

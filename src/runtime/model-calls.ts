@@ -123,7 +123,7 @@ async function callAndRecord(
         circuits,
         clock: run.services.clock,
         random: run.services.random,
-        signal: attempt.signal,
+        signal: attempt.workSignal,
         deadlineAt: attempt.deadline,
         idempotencyKey: `${run.id}/${stage.name}/${key}`,
         onEvent: event => note(attempt, key, event),

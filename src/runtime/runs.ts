@@ -141,7 +141,7 @@ export class Runs {
         refuseOther(id, known, spec, definition)
         // Begun by an earlier process and not taken up yet: it goes on here.
         if (row && !isEnded(row.status) && !(this.#wakesSleepers && asleep.includes(row.status)))
-          await (await this.adopt(id)).durable()
+          await this.adopt(id).then(run => run.durable(), unlessEnded)
         return id
       }
       const begun = this.#starting.get(id)
@@ -589,6 +589,11 @@ export class Runs {
     }
     return working
   }
+}
+
+/** Who only wants the run to go on does not mind that it has ended in the meantime. */
+function unlessEnded(error: unknown): void {
+  if ((error as { code?: string }).code !== 'run_not_open') throw error
 }
 
 const stillGoesOn = (runId: string, status: RunStatus): HoldfastError =>

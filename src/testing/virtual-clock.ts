@@ -6,6 +6,7 @@
  */
 import type { Clock, TimerHandle } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
+import { type HeapTimer, TimerHeap } from './timer-heap.ts'
 
 export interface VirtualClock extends Clock {
   /** Moves the time on by this much and fires what falls due. Calls queue up: one at a time, in order. */
@@ -14,16 +15,8 @@ export interface VirtualClock extends Clock {
   readonly pending: number
 }
 
-interface VirtualTimer {
-  readonly dueAt: number
-  readonly order: number
-  readonly callback: () => void
-  /** Cleared or fired; it stays in the heap until it comes to the top. */
-  over: boolean
-}
-
 /** 2026-01-01T00:00:00Z: fixed, so that what prints a date prints the same one in every run of a test. */
-const defaultStartAt = Date.UTC(2026, 0, 1)
+export const defaultStartAt = Date.UTC(2026, 0, 1)
 
 /** Turns of the event loop that pass at every settling, also when nothing is seen to wait. */
 const leastTurns = 10
@@ -34,16 +27,14 @@ const mostTimersAtOnce = 100_000
 
 /** @param startAt the time it begins at, in ms since the Unix epoch; default 2026-01-01T00:00:00Z */
 export function virtualClock(startAt: number = defaultStartAt): VirtualClock {
-  const heap: VirtualTimer[] = []
+  const timers = new TimerHeap()
   let now = startAt
-  let order = 0
-  let pending = 0
   let last: Promise<void> = Promise.resolve()
 
   const advanceTo = async (target: number): Promise<void> => {
     await settle()
     let firedAtOnce = 0
-    for (let timer = nextLive(heap); timer && timer.dueAt <= target; timer = nextLive(heap)) {
+    for (let timer = timers.next(); timer && timer.dueAt <= target; timer = timers.next()) {
       firedAtOnce = timer.dueAt > now ? 0 : firedAtOnce + 1
       if (firedAtOnce > mostTimersAtOnce) {
         throw new Error(
@@ -51,9 +42,7 @@ export function virtualClock(startAt: number = defaultStartAt): VirtualClock {
         )
       }
       now = Math.max(now, timer.dueAt)
-      popTop(heap)
-      timer.over = true
-      pending--
+      timers.remove(timer)
       timer.callback()
       await settle()
     }
@@ -63,19 +52,13 @@ export function virtualClock(startAt: number = defaultStartAt): VirtualClock {
   return {
     now: () => now,
     get pending() {
-      return pending
+      return timers.size
     },
     setTimeout(callback, delayMs) {
-      const timer: VirtualTimer = { dueAt: now + Math.max(0, delayMs), order: order++, callback, over: false }
-      push(heap, timer)
-      pending++
-      return timer
+      return timers.add(now + Math.max(0, delayMs), callback)
     },
     clearTimeout(handle: TimerHandle) {
-      const timer = handle as VirtualTimer | undefined | null
-      if (!timer || timer.over) return
-      timer.over = true
-      pending--
+      if (handle) timers.remove(handle as HeapTimer)
     },
     advance(by) {
       const ms = toMs(by, 'advance')
@@ -92,43 +75,4 @@ async function settle(): Promise<void> {
     await new Promise<void>(resolve => setImmediate(resolve))
     if (turn + 1 >= leastTurns && !process.getActiveResourcesInfo().includes('Immediate')) return
   }
-}
-
-function nextLive(heap: VirtualTimer[]): VirtualTimer | undefined {
-  while (heap[0]?.over) popTop(heap)
-  return heap[0]
-}
-
-const isBefore = (a: VirtualTimer, b: VirtualTimer): boolean =>
-  a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.order < b.order)
-
-function push(heap: VirtualTimer[], timer: VirtualTimer): void {
-  let index = heap.length
-  heap.push(timer)
-  while (index > 0) {
-    const above = (index - 1) >> 1
-    const parent = heap[above] as VirtualTimer
-    if (!isBefore(timer, parent)) break
-    heap[index] = parent
-    index = above
-  }
-  heap[index] = timer
-}
-
-function popTop(heap: VirtualTimer[]): void {
-  const moved = heap.pop()
-  if (!moved || heap.length === 0) return
-  let index = 0
-  for (;;) {
-    const left = 2 * index + 1
-    const leftTimer = heap[left]
-    if (!leftTimer) break
-    const rightTimer = heap[left + 1]
-    const goesRight = rightTimer !== undefined && isBefore(rightTimer, leftTimer)
-    const smallest = goesRight ? rightTimer : leftTimer
-    if (!isBefore(smallest, moved)) break
-    heap[index] = smallest
-    index = goesRight ? left + 1 : left
-  }
-  heap[index] = moved
 }

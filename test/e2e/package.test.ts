@@ -69,6 +69,21 @@ describe('the package', () => {
     expect(exported).toEqual(expect.arrayContaining(names))
   })
 
+  it('checks a machine where fast-check is not installed, and says so where it is needed', () => {
+    const printed = run(`
+      import { checkMachine, eventsOf } from 'holdfast/testing'
+      import { setup } from 'xstate'
+      const light = setup({}).createMachine({ id: 'light', initial: 'a', states: { a: { after: { 9: 'b' }, on: { GO: 'b' } }, b: {} } })
+      let said = ''
+      try { eventsOf(light) } catch (error) { said = error.message }
+      console.log(JSON.stringify({ trace: checkMachine(light).trace, said }))
+    `)
+    expect(JSON.parse(printed)).toEqual({
+      trace: [{ type: 'holdfast.crash' }, { type: 'holdfast.time', ms: 9 }],
+      said: 'eventsOf needs fast-check, which is not installed: npm install --save-dev fast-check',
+    })
+  })
+
   it('runs a workflow in an empty project', () => {
     const printed = run(`
       import { createRuntime, defineWorkflow } from 'holdfast'

@@ -43,7 +43,11 @@ export const layers: readonly Part[] = [
   { name: 'inspector-server', paths: ['src/inspector-server/'], sees: belowIndex },
   { name: 'index', paths: ['src/index.ts'], sees: [...belowIndex, 'bundled', 'inspector-server'] },
   { name: 'testing', paths: ['src/testing/', 'src/testing.ts'], sees: [...belowIndex, 'index'] },
-  { name: 'cli', paths: ['src/cli/'], sees: ['index', 'bundled', 'inspector-server', 'config', 'errors', 'time'] },
+  {
+    name: 'cli',
+    paths: ['src/cli/'],
+    sees: ['index', 'testing', 'bundled', 'inspector-server', 'config', 'errors', 'time'],
+  },
 ]
 
 export function partOf(file: string, table: readonly Part[] = layers): Part | undefined {

@@ -1,6 +1,6 @@
 /**
  * An empty directory in which Holdfast is installed from its own tarball, as a user would have it. What the package
- * declares to need is linked from this repository, so nothing is downloaded; what it does not declare is not there.
+ * declares to need is linked from this repository, so nothing is downloaded; what it does not declare, or only as optional, is not there.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
@@ -18,6 +18,7 @@ export interface PackedProject {
 interface PackageJson {
   readonly dependencies: Readonly<Record<string, string>>
   readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta: Readonly<Record<string, { readonly optional: boolean }>>
 }
 
 /** Packs `dist` as it is: build first. */
@@ -32,10 +33,11 @@ export function packProject(): PackedProject {
   const modules = join(directory, 'node_modules')
   mkdirSync(join(modules, 'holdfast'), { recursive: true })
   execFileSync('tar', ['-xzf', join(directory, filename), '-C', join(modules, 'holdfast'), '--strip-components=1'])
-  const { dependencies, peerDependencies } = JSON.parse(
+  const { dependencies, peerDependencies, peerDependenciesMeta } = JSON.parse(
     readFileSync(join(modules, 'holdfast', 'package.json'), 'utf8'),
   ) as PackageJson
   for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
+    if (peerDependenciesMeta[name]?.optional) continue
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(projectRoot, 'node_modules', name), join(modules, name))
   }

@@ -1,0 +1,128 @@
+/**
+ * The providers of a simulation: two, with a model of each tier. They take their time, by a long-tailed distribution, and
+ * under faults they fail as real ones do: limits, overload, outages that last, connections that break, calls that hang,
+ * answers of the wrong form.
+ */
+import type { CallContext, ModelAnswer, ModelRequest, Provider } from '../../providers/provider.ts'
+import type { WireFailure } from '../../resilience/failure-evidence.ts'
+import type { Random } from '../../time/random.ts'
+import { answerOfSchema, sentence } from './answer-of-schema.ts'
+import type { SimulatedTime } from './simulated-time.ts'
+
+/** What the user says that a model answers: a text, or the object of the schema that was asked for. */
+export type Answers = (request: ModelRequest, random: Random) => unknown
+
+export interface ProvidersOptions {
+  readonly time: SimulatedTime
+  readonly random: Random
+  readonly answers: Answers | undefined
+  /** The rate of faults at the moment, 0 to 1. */
+  readonly rate: () => number
+  /** Told of each request that reaches a provider; false where nobody is left to be answered. */
+  readonly asked: (context: CallContext) => boolean
+  readonly failed: (what: string) => void
+}
+
+/** As they come over the wire; each with how likely it is among the others. */
+const failures: readonly (readonly [weight: number, name: string, failure: Partial<WireFailure>])[] = [
+  [4, 'rate limit', { status: 429, headers: { 'retry-after': '20' }, body: { error: { type: 'rate_limit_error' } } }],
+  [4, 'overloaded', { status: 529, headers: {}, body: { type: 'error', error: { type: 'overloaded_error' } } }],
+  [3, 'server error', { status: 500, headers: {}, body: { error: { message: 'Internal server error' } } }],
+  [2, 'unavailable', { status: 503, headers: {}, body: 'upstream connect error' }],
+  [2, 'gateway timeout', { status: 504, headers: {}, body: '' }],
+  [3, 'connection reset', { status: null, network: { name: 'Error', message: 'read ECONNRESET' } }],
+  [1, 'content filter', { status: 400, headers: {}, body: { error: { code: 'content_filter', message: 'filtered' } } }],
+  [1, 'too long', { status: 400, headers: {}, body: { error: { code: 'context_length_exceeded' } } }],
+  [1, 'bad key', { status: 401, headers: {}, body: { error: { type: 'authentication_error' } } }],
+]
+const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 'service unavailable' }
+
+export function simulatedProviders(options: ProvidersOptions): readonly Provider[] {
+  return ['one', 'two'].map(id => providerOf(id, options))
+}
+
+function providerOf(id: string, options: ProvidersOptions): Provider {
+  const { time, random, rate, asked, failed } = options
+  const began = time.now
+  const outage = { from: began + random() * 600_000, forMs: 10_000 + random() * 300_000 }
+  const slowsDown = random() < 0.3
+
+  const isOut = (): boolean => rate() > 0 && time.now >= outage.from && time.now < outage.from + outage.forMs
+
+  const latencyMs = (): number => {
+    const usual = Math.exp(6 + 0.8 * gauss(random))
+    const minutes = (time.now - began) / 60_000
+    return Math.min(120_000, usual * (slowsDown && rate() > 0 ? 1 + minutes / 2 : 1))
+  }
+
+  return {
+    id,
+    models: (['cheap', 'capable', 'premium'] as const).map(tier => ({ id: `${id}-${tier}`, tier })),
+    async generate(request, context) {
+      if (!asked(context)) return new Promise<never>(() => {})
+      const fails = random() < rate()
+      const chance = random()
+      const hangs = fails && chance < 0.08
+      if (hangs) failed(`provider ${id} hangs`)
+      await waited(time, hangs ? 3_600_000 : latencyMs(), context.signal)
+      if (isOut()) {
+        failed(`provider ${id} is out`)
+        throw outageFailure
+      }
+      if (fails && chance < 0.8) {
+        const [, name, failure] = weighted(failures, random)
+        failed(`provider ${id}: ${name}`)
+        throw failure
+      }
+      if (fails && request.schema !== undefined) {
+        failed(`provider ${id} answers what was not asked`)
+        return answer('{"not": "what was asked"', request)
+      }
+      return rightAnswer(request, options)
+    },
+  }
+}
+
+function rightAnswer(request: ModelRequest, { answers, random }: ProvidersOptions): ModelAnswer {
+  const given = answers?.(request, random)
+  if (typeof given === 'string') return answer(given, request)
+  if (given !== undefined) return answer(JSON.stringify(given), request)
+  if (request.schema !== undefined) return answer(JSON.stringify(answerOfSchema(request.schema, random)), request)
+  return answer(sentence(random), request)
+}
+
+function answer(text: string, request: ModelRequest): ModelAnswer {
+  const inputTokens = Math.ceil(JSON.stringify(request.messages).length / 4)
+  const outputTokens = Math.ceil(text.length / 4)
+  // Whole thousandths: sums of them do not depend on their order.
+  const cost = (inputTokens + 4 * outputTokens) / 1024
+  return { text, finishReason: 'stop', usage: { inputTokens, outputTokens }, cost }
+}
+
+/** Passes that much time, or rejects when the call is given up. */
+function waited(time: SimulatedTime, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason)
+    const stop = (): void => {
+      time.cancel(timer)
+      reject(signal.reason)
+    }
+    const timer = time.after(ms, () => {
+      signal.removeEventListener('abort', stop)
+      resolve()
+    })
+    signal.addEventListener('abort', stop, { once: true })
+  })
+}
+
+function weighted<T extends readonly [number, ...unknown[]]>(from: readonly T[], random: Random): T {
+  let left = random() * from.reduce((sum, [weight]) => sum + weight, 0)
+  for (const one of from) {
+    left -= one[0]
+    if (left < 0) return one
+  }
+  return from.at(-1) as T
+}
+
+/** From the standard normal distribution. */
+const gauss = (random: Random): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
