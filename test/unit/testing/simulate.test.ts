@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { createRuntime, defineWorkflow } from '../../../src/index.ts'
-import { memoryStore } from '../../../src/store/memory-store.ts'
-import { simulate, virtualClock } from '../../../src/testing.ts'
+import { simulate } from '../../../src/testing.ts'
 import { torture } from '../../support/torture-workflow.ts'
 
 const order = defineWorkflow({
@@ -124,29 +123,5 @@ describe('simulate', () => {
     [{ invariants: [1] }, 'must be functions'],
   ])('refuses %o', async (options, message) => {
     await expect(simulate(order, options as never)).rejects.toThrow(message)
-  })
-})
-
-describe('a run whose snapshot is no JSON any more', () => {
-  it('is quarantined by the process that takes it up (simulate order, seed 2)', async () => {
-    const clock = virtualClock()
-    const store = memoryStore()
-    const options = { clock, random: () => 0.5, logger: false as const, mode: 'minimal' as const, workflows: [order] }
-    const first = await createRuntime({ ...options, store })
-    await first.start(order, { count: 1 }, { id: 'one' })
-    await clock.advance('2h')
-    await first.close()
-    const damaged: typeof store = {
-      ...store,
-      load: async (ids, types) =>
-        (await store.load(ids, types)).map(one => ({
-          ...one,
-          run: { ...one.run, snapshot: one.run.snapshot?.slice(0, 40) ?? null },
-        })),
-    }
-    const second = await createRuntime({ ...options, store: damaged })
-    await clock.advance('1s')
-    expect((await store.readRun('one'))?.status).toBe('quarantined')
-    await second.close()
   })
 })
