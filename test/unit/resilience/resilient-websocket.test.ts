@@ -149,7 +149,8 @@ describe('its circuit', () => {
     const { socket, told } = connect(server.url, { circuit: { failureThreshold: 2, openTime: '5s' } })
     await heard(socket, 'open')
     const waits = told.flatMap(([type, event]) => (type === 'waiting' ? [event] : []))
-    expect(waits.map(({ refused }) => refused)).toEqual([false, false, true])
+    expect(waits.length).toBeGreaterThan(2)
+    expect(waits.map(({ refused }) => refused)).toEqual(waits.map((_, place) => place > 1))
     expect(server.handshakes).toBe(3)
   })
 
