@@ -92,6 +92,7 @@ export function scriptedProvider(
     id,
     models,
     calls,
+    tellsCost: script.some(entry => typeof entry === 'function' || (typeof entry === 'object' && 'cost' in entry)),
     async generate(request, context) {
       calls.push({ request, context })
       const number = calls.length
