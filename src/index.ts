@@ -27,19 +27,41 @@ export {
   ValidationError,
 } from './errors.ts'
 export type { HealthCheck, HealthFinding } from './health/check.ts'
+export { type AiSdkOptions, aiSdk } from './providers/ai-sdk.ts'
+export type { AiSdkLanguageModel } from './providers/ai-sdk-language-model.ts'
+export type { AnthropicOptions } from './providers/anthropic.ts'
+export type { ApiKey } from './providers/api-keys.ts'
+export type { HttpOptions } from './providers/http-options.ts'
+export type { Fetch } from './providers/http-provider.ts'
+export type { ProviderLimits } from './providers/limits.ts'
+export type { ModelOption, ModelsOption } from './providers/offered-models.ts'
 export { offline } from './providers/offline.ts'
+export type { OpenAiCompatibleOptions } from './providers/openai-compatible.ts'
+export { loadPriceList } from './providers/price-list.ts'
+export { type ListedModel, noPrices, type Price, type PriceList, usdOf } from './providers/prices.ts'
 export type {
   CallContext,
+  Capabilities,
   Message,
   MessagePart,
   Model,
   ModelAnswer,
+  ModelChunk,
+  ModelPrice,
   ModelRequest,
   Provider,
   Tier,
+  TokenPrices,
   ToolCall,
   Usage,
 } from './providers/provider.ts'
+export {
+  createRegistry,
+  type ModelEntry,
+  type ModelInfo,
+  type ModelRegistry,
+  type RegistrySources,
+} from './providers/registry.ts'
 export * from './resilience.ts'
 export type {
   Budget,
@@ -68,6 +90,7 @@ export type {
 } from './runtime/api.ts'
 export { type Client, type CommandArguments, type CommandName, createClient, type RunReport } from './runtime/client.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
+export { anthropic, openaiCompatible } from './runtime/environment-providers.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {

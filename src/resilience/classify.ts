@@ -6,7 +6,7 @@
 import { type ErrorCategory, type ErrorType, errorCodes } from '../errors.ts'
 import { systemClock } from '../time/clock.ts'
 import { kindByFinish, kindByReason, kindByTellingCode, kindByVagueCode } from './failure-codes.ts'
-import { type FailureEvidence, gatherEvidence } from './failure-evidence.ts'
+import { carrierOf, type FailureEvidence, gatherEvidence } from './failure-evidence.ts'
 import { kindByBareStatus, statusEntry } from './failure-statuses.ts'
 import { kindByText, speaksOfNoQuota, speaksOfTier } from './failure-texts.ts'
 import { readField } from './hostile-fields.ts'
@@ -40,7 +40,7 @@ export interface ClassifyOptions {
 export function classifyError(failure: unknown, options: ClassifyOptions = {}): Classification {
   try {
     if (options.aborted === true) return ofKind('cancelled', 'the caller cancelled it')
-    return ofHoldfast(failure, options) ?? ofEvidence(failure, options)
+    return ofHoldfast(failure, options) ?? ofWrapped(failure, options) ?? ofEvidence(failure, options)
   } catch {
     return ofUserCode('what was thrown cannot be read')
   }
@@ -88,6 +88,16 @@ function ofHoldfast(failure: unknown, options: ClassifyOptions): Classification 
   return typeof transient === 'boolean' ? { ...base, transient } : base
 }
 
+/** An error of somebody else's around one that was answered, or around one of ours: what is within decides. */
+function ofWrapped(failure: unknown, options: ClassifyOptions): Classification | undefined {
+  const carrier = carrierOf(failure, isOurs)
+  if (carrier === failure) return undefined
+  const within = ofHoldfast(carrier, options) ?? ofEvidence(carrier, options)
+  const own = readField(failure, 'message')
+  if (typeof own !== 'string' || own === '') return within
+  return withMessage(within, own.includes(within.message) ? own : `${own}: ${within.message}`)
+}
+
 function isOurs(failure: unknown): boolean {
   return readField(failure, 'details') !== undefined && /^[A-Z][A-Za-z]*Error$/.test(String(readField(failure, 'name')))
 }
@@ -114,7 +124,7 @@ function ofEvidence(failure: unknown, options: ClassifyOptions): Classification 
   }
   const { kind, firm } = decided
   const classified = ofKind(kind, message, retryHintMs(evidence, options.nowMs ?? systemClock.now()))
-  return withAdvice(classified, evidence.headers['x-should-retry'], firm)
+  return withAdvice(classified, evidence.headers['x-should-retry']?.toLowerCase(), firm)
 }
 
 /** The service's own advice: a "no" holds always, a "yes" only where no code or detail has decided otherwise. */
@@ -123,8 +133,8 @@ function withAdvice(classified: Classification, advice: string | undefined, firm
     const { retryAfterMs: _, ...rest } = classified
     return { ...rest, transient: false, action: 'fallback_provider' }
   }
-  const open = classified.kind === 'invalid_request' || classified.kind === 'unknown'
-  return advice === 'true' && open && !firm ? { ...classified, transient: true, action: 'retry' } : classified
+  const helps = advice === 'true' && !classified.transient && !firm
+  return helps ? { ...classified, transient: true, action: 'retry' } : classified
 }
 
 interface Decided {
@@ -160,9 +170,10 @@ function kindByRetryInfo(evidence: FailureEvidence): FailureKind | undefined {
   return evidence.status === 429 && evidence.hints.retrydelay !== undefined ? 'rate_limit' : undefined
 }
 
+/** A vague code says no more in a header than in a body: there a sentence may tell more than it does. */
 function kindByHeader(headers: Readonly<Record<string, string>>): FailureKind | undefined {
   const code = headers['x-amzn-errortype'] ?? headers['x-ms-error-code'] ?? headers['x-error-code']
-  return code === undefined ? undefined : (kindByTellingCode([code]) ?? kindByVagueCode([code]))
+  return code === undefined ? undefined : kindByTellingCode([code])
 }
 
 /** The status of the answer; where that is none or a success, the one that its body speaks of. */
@@ -188,13 +199,12 @@ function kindWithoutStatus(evidence: FailureEvidence, provider: string): Failure
   if (byFinish !== undefined) return byFinish
   const byText = kindByText(evidence.texts, 'all')
   if (evidence.status === null) return byText ?? kindByVagueCode(evidence.codes)
+  const silent = evidence.bodyEmpty && /empty/i.test(evidence.stream)
+  // Local servers end the stream at once, without a word, where the prompt does not fit.
+  if (silent) return localServers.has(provider) ? 'context_length' : 'stream_error'
   const brokeOff = evidence.stream !== '' && evidence.texts.length > 0
   if (evidence.bodyNamesError || brokeOff) return byText ?? 'stream_error'
   if (evidence.html) return 'invalid_response'
-  if (evidence.bodyEmpty && /empty/i.test(evidence.stream)) {
-    // Local servers end the stream at once, without a word, where the prompt does not fit.
-    return localServers.has(provider) ? 'context_length' : 'stream_error'
-  }
   return evidence.stream === '' ? 'invalid_response' : 'stream_error'
 }
 

@@ -2,7 +2,7 @@
  * The body of a failed answer, walked once: codes, reasons, texts and hints at any depth, in JSON that is quoted within
  * strings too, as routers and client libraries nest it. The walk is bounded in nodes, depth and length.
  */
-import { httpStatus, isObject, longestText, plainHeaders, readField, textOf } from './hostile-fields.ts'
+import { decodedBytes, httpStatus, isObject, longestText, plainHeaders, readField, textOf } from './hostile-fields.ts'
 
 const longestJson = 1_000_000
 const mostNodes = 400
@@ -21,11 +21,27 @@ const finishFields = new Set(['finish_reason', 'finishreason', 'stop_reason', 's
 const textFields = new Set(['message', 'errormessage', 'error', 'detail', 'details', 'title', 'raw', 'msg'])
 const hintFields = new Set([
   'retrydelay',
+  'retry_delay',
+  'retry-after',
+  'retry_after_seconds',
+  'retryafterseconds',
   'retry_after',
   'retry_after_ms',
   'retryafter',
   'retryafterms',
   'estimated_time',
+])
+/** Classes that client libraries choose by the status: they say no more than it does, and a detail may. */
+const statusNames = new Set([
+  'APIError',
+  'BadRequestError',
+  'AuthenticationError',
+  'PermissionDeniedError',
+  'NotFoundError',
+  'ConflictError',
+  'UnprocessableEntityError',
+  'RateLimitError',
+  'InternalServerError',
 ])
 /** What a model wrote, or was to read: it may hold JSON that speaks of errors, and is no sign of one. */
 const contentFields = new Set(['content', 'text', 'arguments', 'input', 'output', 'prompt', 'parts', 'messages'])
@@ -56,15 +72,16 @@ export class BodyWalk {
   /** The name of an error of a client library is the code where the service has none in its body. */
   collectNames(error: unknown): void {
     const name = textOf(readField(error, 'name'))
-    if (name !== '') this.codes.push({ value: name, rank: 900 })
+    if (name !== '' && !statusNames.has(name)) this.codes.push({ value: name, rank: 900 })
     const code = textOf(readField(error, 'code'))
     if (code !== '') this.codes.push({ value: code, rank: 90 })
     const type = textOf(readField(error, 'type'))
     if (type !== '') this.codes.push({ value: type, rank: 190 })
   }
 
-  visit(node: unknown, depth: number): void {
+  visit(given: unknown, depth: number): void {
     if (this.#left-- <= 0 || depth > deepestNode) return
+    const node = isObject(given) ? decodedBytes(given) : given
     if (typeof node === 'string') this.#visitString(node, depth)
     if (!isObject(node) || this.#seen.has(node)) return
     this.#seen.add(node)
@@ -134,6 +151,8 @@ export class BodyWalk {
   #visitEmbedded(text: string, depth: number): boolean {
     if (text.length > longestJson || !quotedJson.test(text.slice(0, longestText))) return false
     const events = [...text.slice(0, 64_000).matchAll(/^data:\s*([{[].*)$/gm)].map(match => match[1] as string)
+    // A text that was quoted once more.
+    if (/^\s*"/.test(text)) return this.#visitQuoted(text, depth)
     const start = text.search(quotedJson)
     const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
     const pieces = events.length > 0 ? events.slice(-20) : [text.slice(start, end + 1)]
@@ -149,5 +168,16 @@ export class BodyWalk {
       }
     }
     return held
+  }
+
+  #visitQuoted(text: string, depth: number): boolean {
+    try {
+      const parsed: unknown = JSON.parse(text)
+      if (typeof parsed !== 'string' || depth >= deepestNode) return false
+      this.#visitString(parsed, depth + 1)
+      return true
+    } catch {
+      return false
+    }
   }
 }

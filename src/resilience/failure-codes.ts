@@ -13,7 +13,7 @@ const tellingCodes: CodeTable = {
     billing_error billing_disabled quota_exceeded quota_exhausted ServiceQuotaExceededException insufficient_credits
     insufficient_balance insufficient_funds payment_required credits_exhausted exceeded_current_quota_error
     usage_limit_reached usage_limit_exceeded spend_limit_exceeded INSUFFICIENT_G1_CREDITS_BALANCE out_of_credits
-    arrearage`,
+    arrearage budget_exceeded budget_exceeded_error credit_limit credit_limit_exceeded`,
   rate_limit: `rate_limit_exceeded rate_limit_error rate_limited rate_limit rate_limit_reached rate_limit_reached_error
     ThrottlingException Throttling TooManyRequestsException too_many_requests too_many_requests_error throttled
     RequestLimitExceeded ProvisionedThroughputExceededException limit_requests limit_burst_rate`,

@@ -50,6 +50,47 @@ export interface FailureEvidence {
 
 const longestChain = 8
 
+/**
+ * What shows what happened: the failure itself where it was answered or is shaped like an answer, else the first error
+ * within it that was. Client libraries, retry loops and users' own code wrap one error in another.
+ */
+export function carrierOf(failure: unknown, isTelling: (error: object) => boolean): unknown {
+  const waiting: object[] = []
+  const seen = new Set<unknown>()
+  const add = (error: unknown): void => {
+    if (!isObject(error) || seen.has(error) || seen.size >= longestChain * 2) return
+    seen.add(error)
+    waiting.push(error)
+  }
+  add(failure)
+  for (let error = waiting.shift(); error !== undefined; error = waiting.shift()) {
+    if (isAnswered(error) || (error !== failure && isTelling(error))) return error
+    for (const name of wrappingFields) add(readField(error, name))
+    const errors = readField(error, 'errors')
+    if (Array.isArray(errors)) add(readField(errors, String(errors.length - 1)))
+  }
+  return failure
+}
+
+/** Where wrappers keep what they wrap, the most telling first. */
+const wrappingFields = ['lastError', 'cause', 'originalError', 'original', 'innerError', 'inner', 'err', 'error']
+
+function isAnswered(error: object): boolean {
+  const response = readField(error, 'response') ?? readField(error, '$response')
+  return statusOf(error, response) !== null || isShapedAsWire(error)
+}
+
+/** A plain object with an answer's fields; an error must have had the chance of a status too. */
+function isShapedAsWire(failure: unknown): boolean {
+  if (!isObject(failure)) return false
+  try {
+    const has = (name: string): boolean => name in failure && readField(failure, name) !== undefined
+    return failure instanceof Error ? has('status') && (has('body') || has('stream')) : has('body') || has('stream')
+  } catch {
+    return false
+  }
+}
+
 export function gatherEvidence(failure: unknown): FailureEvidence {
   const response = readField(failure, 'response') ?? readField(failure, '$response')
   const status = statusOf(failure, response)
@@ -67,8 +108,7 @@ export function gatherEvidence(failure: unknown): FailureEvidence {
   const brokeOff = failure instanceof Error && status !== null && status < 400
   const chain = status === null || isObject(network) || brokeOff ? readChain(thrown) : []
   const isError = failure instanceof Error
-  const shapedAsWire = isObject(failure) && !isError && ('body' in failure || 'stream' in failure)
-  const wire = status !== null || shapedAsWire
+  const wire = status !== null || isShapedAsWire(failure)
   const walk = new BodyWalk()
   for (const body of bodies) walk.visit(body, 0)
   // Client libraries put the answer's body into the message: `429 {"type":"error",…}`.
@@ -103,7 +143,7 @@ function statusOf(failure: unknown, response: unknown): number | null {
     isError ? readField(failure, 'code') : undefined,
   ]
   for (const candidate of candidates) {
-    const status = typeof candidate === 'number' ? httpStatus(candidate) : undefined
+    const status = httpStatus(candidate)
     if (status !== undefined) return status
   }
   return null

@@ -74,6 +74,8 @@ export function kindByBareStatus(
 ): FailureKind | undefined {
   // A router's 503: no provider meets the routing requirements, and asking again changes nothing.
   if (provider === 'openrouter' && status === 503) return 'no_provider'
+  // Groq's flex tier is at its capacity; elsewhere the number is a deny list's.
+  if (provider === 'groq' && status === 498) return 'overloaded'
   // OpenAI's limiter always tells its limits; a bare 429 was sent before it, by billing.
   if (provider === 'openai' && status === 429) {
     const limited = Object.keys(headers).some(name => name.startsWith('x-ratelimit') || name.includes('retry'))

@@ -25,7 +25,7 @@ const rules: readonly TextRule[] = [
   {
     kind: 'content_filter',
     pattern:
-      /content (?:filter|management policy|moderation|policy)|safety (?:system|filter|settings|reasons|policy)|(?:was|been|were|is) flagged|flagged (?:as|by|for)|blocked by .{0,40}(?:safety|filter|polic|guardrail)|responsible ai|(?:violat(?:e|es|ed|ing|ion)|against)\b.{0,60}\b(?:polic(?:y|ies)|terms)|usage polic(?:y|ies)|inappropriate content|prohibited content|sensitive (?:content|information|words)|moderation/is,
+      /content[ _]?(?:filter|management policy|moderation|policy)|safety (?:system|filter|settings|reasons|policy)|(?:was|been|were|is) flagged|flagged (?:as|by|for)|blocked by .{0,40}(?:safety|filter|polic|guardrail)|responsible ai|(?:violat(?:e|es|ed|ing|ion)|against)\b.{0,60}\b(?:polic(?:y|ies)|terms)|usage polic(?:y|ies)|inappropriate content|prohibited content|sensitive (?:content|information|words)|moderation/is,
   },
   {
     kind: 'invalid_request',
@@ -35,17 +35,17 @@ const rules: readonly TextRule[] = [
   {
     kind: 'context_length',
     pattern:
-      /context[ _-]?(?:length|window|size|limit)|maximum context|prompt (?:is |was )?too long|input (?:is |was )?too long|too (?:long|many tokens) for (?:the |this )?(?:requested )?model|too many (?:input )?tokens:|tokens? count .{0,40}exceed|exceed\w{0,3} the (?:maximum|max|model'?s?|limit).{0,40}(?:tokens|context|input length)|maximum (?:input|prompt) length|too large for model with|reduce the length of|tokens in the prompt|input tokens? (?:limit )?exceed|input length .{0,60}exceed|exceeds? .{0,20}context|context shift|(?:prompt|input)\b.{0,40}\d+ tokens\b.{0,60}(?:maximum|limit)|n_ctx|token limit (?:of the model )?exceeded/is,
+      /context[ _-]?(?:length|window|size|limit)|maximum context|prompt (?:is |was )?too long|input (?:is |was )?too long|too (?:long|many tokens) for (?:the |this )?(?:requested )?model|too many (?:input )?tokens:|tokens? count .{0,40}exceed|inputs?['"`]? (?:tokens? \+|must have (?:less|fewer) than \d+ tokens)|exceed\w{0,3} the (?:maximum|max|model'?s?|limit).{0,40}(?:tokens|context|input length)|maximum (?:input|prompt) length|too large for model with|reduce the length of|tokens in the prompt|input tokens? (?:limit )?exceed|input length .{0,60}exceed|exceeds? .{0,20}context|context shift|(?:prompt|input)\b.{0,40}\d+ tokens\b.{0,60}(?:maximum|limit)|n_ctx|token limit (?:of the model )?exceeded/is,
   },
   {
     kind: 'quota_exhausted',
     pattern:
-      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota)|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|in arrears|overdue|suspended due to insufficient/is,
+      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota|(?:free )?allocation)|out of (?:call volume )?quota|quota will be (?:replenished|reset)|budget (?:has been |was )?exceeded|exceeded (?:the |your )?budget|over budget|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|in arrears|overdue|suspended due to insufficient/is,
   },
   {
     kind: 'overloaded',
     pattern:
-      /overload|high (?:demand|load|traffic)|no capacity|capacity (?:is )?(?:exceeded|constraint|exhausted|limit)|exhausted your capacity|(?:at|over|out of|insufficient|limited) capacity|(?:server|service|system|model|engine|we are|is) (?:is )?(?:currently |too )?busy|load(?:ing)? model|(?:currently|still) loading|is loading|too many connections|maximum pending requests|not (?:yet )?ready/is,
+      /overload|high (?:demand|load|traffic)|no capacity|capacity (?:is )?(?:temporarily )?(?:exceeded|constraint|exhausted|limit)|exhausted your capacity|(?:at|over|out of|insufficient|limited) capacity|(?:server|service|system|model|engine|we are|is) (?:is )?(?:currently |too )?busy|load(?:ing)? model|(?:currently|still) loading|is loading|too many connections|maximum pending requests|not (?:yet )?ready/is,
   },
   {
     kind: 'no_provider',
@@ -60,7 +60,7 @@ const rules: readonly TextRule[] = [
   {
     kind: 'model_not_found',
     pattern:
-      /model\b.{0,160}(?:not found|does(?: not|n['’]t) exist|isn['’]t supported|is not (?:available|found|a valid|supported)|(?:has been |is |was )(?:deprecated|decommissioned|retired|shut ?down)|could not be found)|(?:unknown|invalid|no such|nonexistent|unsupported) model|not a valid model|inference profile|model (?:identifier|id|name) (?:is |you provided is )?(?:invalid|not valid)|model identifier is invalid|not found for api version|(?:do(?:es)? not|don['’]t) have access to (?:the |this )?model|deployment .{0,60}does not exist|no models? (?:named|found|loaded)|try pulling it|^model: \S+$/is,
+      /model\b.{0,160}(?:not (?:found|exist)\b|does(?: not|n['’]t) exist|isn['’]t supported|is not (?:available|found|a valid|supported)|(?:has been |is |was )(?:deprecated|decommissioned|retired|shut ?down)|could not be found)|(?:unknown|invalid|no such|nonexistent|unsupported) model|not a valid model|inference profile|model (?:identifier|id|name) (?:is |you provided is )?(?:invalid|not valid)|model identifier is invalid|not found for api version|(?:do(?:es)? not|don['’]t) have access to (?:the |this )?model|deployment .{0,60}does not exist|no models? (?:named|found|loaded)|try pulling it|^model: \S+$/is,
   },
   {
     kind: 'auth',

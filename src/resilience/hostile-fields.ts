@@ -24,6 +24,25 @@ export const httpStatus = (value: unknown): number | undefined => {
   return typeof number === 'number' && Number.isInteger(number) && number >= 100 && number <= 599 ? number : undefined
 }
 
+const mostBytes = 1_000_000
+
+/** The text of bytes, as a buffer, an array of them or what JSON makes of a buffer; anything else as it is. */
+export function decodedBytes(value: unknown): unknown {
+  try {
+    const bytes = bytesOf(value)
+    return bytes === undefined ? value : new TextDecoder().decode(bytes.subarray(0, mostBytes))
+  } catch {
+    return value
+  }
+}
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  if (value instanceof ArrayBuffer) return new Uint8Array(value)
+  const data = readField(value, 'type') === 'Buffer' ? readField(value, 'data') : undefined
+  return Array.isArray(data) ? Uint8Array.from(data.slice(0, mostBytes) as number[]) : undefined
+}
+
 /** Headers from a record, a list of pairs, a Map or a `Headers`, with names in lower case. */
 export function plainHeaders(headers: unknown): Record<string, string> {
   if (!isObject(headers)) return {}

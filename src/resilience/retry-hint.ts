@@ -38,14 +38,16 @@ export function retryHintMs(evidence: FailureEvidence, nowMs: number): number | 
     secondsOrDate(headers['retry-after'], from) ??
     secondsOrDate(headers['x-retry-after'], from) ??
     bodyHint(evidence.hints) ??
+    draftWindowEnd(headers.ratelimit) ??
     windowEnd(headers, from, true) ??
-    sentenceHint(evidence.texts) ??
+    sentenceHint(evidence.texts, from) ??
     windowEnd(headers, from, false) ??
     (evidence.reasons.some(reason => /per[-_ ]?minute/i.test(reason)) ? perMinuteMs : undefined)
   )
 }
 
-const whole = (ms: number): number | undefined => (Number.isFinite(ms) ? Math.max(0, Math.round(ms)) : undefined)
+const whole = (ms: number): number | undefined =>
+  Number.isFinite(ms) ? Math.min(Math.max(0, Math.round(ms)), Number.MAX_SAFE_INTEGER) : undefined
 
 function milliseconds(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+(\.\d+)?$/.test(text) ? whole(Number(text)) : undefined
@@ -59,8 +61,11 @@ function secondsOrDate(text: string | undefined, from: number): number | undefin
 
 /** A date must look like one: `Date.parse` takes `in 5 apples` for a year. */
 function dateMs(text: string, from: number): number | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}|^[a-z]{3},? \d{1,2} [a-z]{3}|^[a-z]+, \d{2}-[a-z]{3}-\d{2}/i.test(text)) return undefined
-  const at = Date.parse(text)
+  // The third form of HTTP names no zone, and means GMT.
+  const zoneless = /^[a-z]{3} [a-z]{3} {1,2}\d{1,2} \d{2}:\d{2}:\d{2} \d{4}$/i.test(text)
+  const looksIt = /^\d{4}-\d{2}-\d{2}|^[a-z]{3},? \d{1,2} [a-z]{3}|^[a-z]+, \d{2}-[a-z]{3}-\d{2}/i.test(text)
+  if (!zoneless && !looksIt) return undefined
+  const at = Date.parse(zoneless ? `${text} GMT` : text)
   return Number.isNaN(at) ? undefined : whole(at - from)
 }
 
@@ -78,10 +83,23 @@ function compoundMs(text: string): number | undefined {
   return whole(sum)
 }
 
+/** Fields of bodies that tell seconds, or a duration as text. */
+const secondsFields = [
+  'retrydelay',
+  'retry_delay',
+  'retry_after',
+  'retry-after',
+  'retryafter',
+  'retry_after_seconds',
+  'retryafterseconds',
+  'estimated_time',
+]
+
 function bodyHint(hints: Readonly<Record<string, unknown>>): number | undefined {
   const inMs = numeric(hints.retry_after_ms) ?? numeric(hints.retryafterms)
   if (inMs !== undefined) return whole(inMs)
-  for (const hint of [hints.retrydelay, hints.retry_after, hints.retryafter, hints.estimated_time]) {
+  for (const field of secondsFields) {
+    const hint = hints[field]
     const seconds = numeric(hint)
     if (seconds !== undefined) return whole(seconds * 1000)
     if (typeof hint === 'string') {
@@ -98,6 +116,13 @@ function bodyHint(hints: Readonly<Record<string, unknown>>): number | undefined 
 function numeric(value: unknown): number | undefined {
   if (typeof value === 'string' && /^\d+(\.\d+)?$/.test(value.trim())) return Number(value)
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined
+}
+
+/** The window of an exhausted limit as the drafts of the IETF write it: `limit=9, remaining=0, reset=50`, `"a";r=0;t=50`. */
+function draftWindowEnd(text: string | undefined): number | undefined {
+  if (text === undefined || !/\b(?:remaining|r)=0\b/i.test(text)) return undefined
+  const seconds = /\b(?:reset|t)=(\d{1,9})\b/i.exec(text)?.[1]
+  return seconds === undefined ? undefined : whole(Number(seconds) * 1000)
 }
 
 /** The end of the rate-limit windows: of those that are exhausted, or else of all. The latest counts. */
@@ -126,14 +151,19 @@ function resetMs(value: string, from: number): number | undefined {
 }
 
 const sentence =
-  /(?:try again|retry|wait|available again|resets?)\s(?:[a-z]+\s){0,4}?(?:in|after|for)?:?\s?(?:about |approximately )?((?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b[\s,]{0,2}(?:and )?|\d+(?:\.\d+)?[hms](?=\d)){1,5})/i
+  /(?:try again|retry|wait|available(?: again)?|resets?)\s(?:[a-z]+\s){0,4}?(?:in|after|for)?:?\s?(?:about |approximately )?((?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b[\s,]{0,2}(?:and )?|\d+(?:\.\d+)?[hms](?=\d)){1,5})/i
 
-function sentenceHint(texts: readonly string[]): number | undefined {
+const sentenceWithDate =
+  /(?:try again|retry|wait|available|resets?)\s(?:[a-z]+\s){0,4}?(?:after|at|on|until):?\s(\d{4}-\d{2}-\d{2}T[\d:.]{5,16}(?:Z|[+-]\d{2}:?\d{2}))/i
+
+function sentenceHint(texts: readonly string[], from: number): number | undefined {
   for (const text of texts) {
     const found = sentence.exec(text)?.[1]
     const ms = found === undefined ? undefined : compoundMs(found.replace(/[\s,]*(?:and )?$/, ''))
     if (ms !== undefined) return ms
-    const bare = /retry[- ]after:?\s(\d+)(?![\d.]*\s?[a-z])/i.exec(text)?.[1]
+    const date = sentenceWithDate.exec(text)?.[1]
+    if (date !== undefined) return dateMs(date, from)
+    const bare = /retry[- ]after:?\s(\d+)(?![\d.-]*\s?[a-z])/i.exec(text)?.[1]
     if (bare !== undefined) return whole(Number(bare) * 1000)
   }
   return undefined

@@ -58,6 +58,10 @@ const networkMessages =
 const jsonMessages =
   /in JSON at position|is not valid JSON|end of JSON input|in JSON\b|JSON\.parse|(?:Unterminated|Unexpected|Expected)\b.{0,80}\bJSON/i
 
+/** What client libraries say of a stream that came to no end of its own. */
+const streamMessages =
+  /\b(?:stream|request|response)\b.{0,40}\b(?:ended|closed|finished|stopped|terminated|interrupted)\b.{0,10}\b(?:without|before|prematurely|unexpectedly|early)\b|missing finish_reason for choice|without sending any chunks|incomplete chunked (?:read|encoding)/i
+
 /** The kind of a failure below HTTP, or undefined where nothing in the chain is one. */
 export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | undefined {
   for (const { code, message } of chain) {
@@ -67,6 +71,7 @@ export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | und
     const kind = kindByCode.get(code) ?? prefixes.find(([prefix]) => code.startsWith(prefix))?.[1]
     if (kind) return kind
   }
+  if (chain.some(({ message }) => streamMessages.test(message))) return 'stream_error'
   for (const { name } of chain) {
     if (Object.hasOwn(names, name)) return names[name]
   }

@@ -208,7 +208,7 @@ export interface RuntimeOptions {
   readonly store?: string | Store | undefined
   /** The workflows whose unfinished runs are recovered. */
   readonly workflows?: readonly AnyWorkflow[] | undefined
-  /** In order of preference. @default [offline()] */
+  /** In order of preference. @default those whose keys the environment has, then `offline()` */
   readonly providers?: readonly Provider[] | undefined
   /** Profiles by name, beside the built-in ones. */
   readonly profiles?: Readonly<Record<string, object>> | undefined

@@ -5,7 +5,6 @@ import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
-import { offline } from '../providers/offline.ts'
 import type { Provider } from '../providers/provider.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
@@ -17,6 +16,7 @@ import { createIds, type Ids } from '../time/ids.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
+import { providersFromEnvironment } from './environment-providers.ts'
 import type { KeptOptions } from './live.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
@@ -125,7 +125,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
   return {
     store: storeOf(options.store ?? '.holdfast/holdfast.db'),
     workflows: options.workflows ?? [],
-    providers: options.providers ?? [offline()],
+    providers: options.providers ?? providersFromEnvironment(clock),
     profiles: known,
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},

@@ -34,6 +34,13 @@ describe('failures of providers', () => {
   })
 })
 
+describe('more failures of providers, each from where its source says', () => {
+  test.each(casesOf('./more-provider-errors.json'))('$id: $provider $status is $expectedKind', known => {
+    const { expectedKind, transient, retryAfterMs, ...failure } = known
+    expect(outcome(failure, known.provider)).toEqual(expectation(known))
+  })
+})
+
 describe('what fetch throws', () => {
   test.each(casesOf('./transport-errors.json'))('$id: $case is $expectedKind', known => {
     expect(outcome(known.error, known.provider)).toEqual(expectation(known))
