@@ -49,6 +49,11 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The run has ended, so the operation does not apply to it.',
   },
+  circuit_not_found: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'There is no circuit of that name.',
+  },
   workflow_unknown: {
     type: 'config',
     category: 'configuration',

@@ -30,6 +30,13 @@ const circuitOfModel = (provider: string, model: string): string => `${provider}
 /** Keys are counted from 1, as people do. */
 const circuitOfKey = (provider: string, keyIndex: number): string => `${provider}#${keyIndex + 1}`
 
+/** The names of the circuits that a target may be blamed by. */
+export const circuitsOfTarget = (target: { provider: string; model: string; key?: number }): readonly string[] => [
+  target.provider,
+  circuitOfModel(target.provider, target.model),
+  circuitOfKey(target.provider, (target.key ?? 1) - 1),
+]
+
 /** The circuits of a route that there are, the widest first. */
 function circuitsOf(circuits: Circuits, { provider, model, keyIndex }: Route, settings: CircuitSettings): Circuit[] {
   const narrow = [

@@ -2,6 +2,7 @@
 
 import type { HealthCheck } from '../health/check.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { ModelEntry } from '../providers/registry.ts'
 import type { Page, RunStatus, Store, StoreDescription } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { MetricPoint } from '../telemetry/metrics.ts'
@@ -11,6 +12,8 @@ import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
+import type { CircuitOperations } from './circuits.ts'
+import type { Incident } from './incidents.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
 export interface Budget {
@@ -210,6 +213,8 @@ export interface RuntimeOptions {
   readonly workflows?: readonly AnyWorkflow[] | undefined
   /** In order of preference. @default those whose keys the environment has, then `offline()` */
   readonly providers?: readonly Provider[] | undefined
+  /** What is known of models beside what their providers and the price list say, and above it: a price, a window. */
+  readonly models?: readonly ModelEntry[] | undefined
   /** Profiles by name, beside the built-in ones. */
   readonly profiles?: Readonly<Record<string, object>> | undefined
   /** Which profile a task has, beside the built-in table. */
@@ -260,6 +265,10 @@ export interface Runtime {
   /** Takes up every unfinished run whose workflow is known; says which were, and which were not and why. */
   recover(): Promise<RecoveryReport>
   tree(): Promise<TreeNode>
+  /** The circuits of providers, models and keys. */
+  readonly circuits: CircuitOperations
+  /** How much of the system works, and the outages that there are and were. */
+  degradation(): Promise<DegradationReport>
   /** The journal events of all runs, from now on. */
   events(): AsyncIterable<JournalEvent>
   /** The points that stages have recorded, oldest first. */
@@ -268,6 +277,23 @@ export interface Runtime {
   storeDescription(): Promise<StoreDescription>
   /** Stops starting work, gives running attempts `grace`, stops every actor, closes the store. Idempotent. */
   close(options?: CloseOptions): Promise<void>
+}
+
+/** How much of the system works. */
+export interface DegradationReport {
+  /** `healthy`, `degraded`, `offline`, or `unknown` where nobody keeps it (mode `minimal`). */
+  readonly level: string
+  readonly components: readonly {
+    readonly component: string
+    readonly reason: string
+    /** Milliseconds since the epoch. */
+    readonly since: number
+  }[]
+  readonly incidents: {
+    readonly open: readonly Incident[]
+    /** The last 100. */
+    readonly closed: readonly Incident[]
+  }
 }
 
 export interface RecoveryReport {

@@ -5,12 +5,15 @@
 import { encodeError, HoldfastError } from '../errors.ts'
 import type { Command, Store } from '../store/store.ts'
 import type { Logger, Run } from './api.ts'
+import { carryOutOnCircuits } from './circuit-commands.ts'
+import type { CircuitOperations } from './circuits.ts'
 
 export interface CommandDeskOptions {
   readonly store: Store
   readonly epoch: number
   readonly log: Logger
   get(runId: string): Promise<Run>
+  readonly circuits: CircuitOperations
 }
 
 export interface CommandDesk {
@@ -35,6 +38,8 @@ export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
 
   const handle = async (command: Command): Promise<void> => {
     try {
+      const told = await carryOutOnCircuits(command, options.circuits)
+      if (told !== undefined) return await store.replyToCommand(epoch, command.id, { value: JSON.stringify(told) })
       const work = carryOut[command.name]
       if (!work)
         throw new HoldfastError(

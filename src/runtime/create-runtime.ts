@@ -10,20 +10,25 @@ import { builtInChecks } from '../health/checks.ts'
 import { createDegradation } from '../health/degradation.ts'
 import { createHealthMonitors } from '../health/monitors.ts'
 import { parseOptions } from '../options.ts'
+import { createKeyRests } from '../resilience/call-gate.ts'
+import type { ResponseCache } from '../resilience/response-cache.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
-import type { CloseOptions, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
+import type { CloseOptions, DegradationReport, ListOptions, Run, Runtime, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
-import { createSupervisedCircuits } from './circuits.ts'
+import { fileShelf, noShelf } from './circuit-shelf.ts'
+import { type CircuitOperations, circuitOperations, createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
+import { createIncidents } from './incidents.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
+import { type ModelParts, modelPartsOf } from './model-parts.ts'
 import { createPlaces } from './places.ts'
 import { createReadyQueue } from './ready-queue.ts'
 import { createRegistry } from './registry.ts'
@@ -46,7 +51,7 @@ export async function createRuntime(given: RuntimeOptions = {}): Promise<Runtime
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
   let runtime: HoldfastRuntime | undefined
   try {
-    runtime = new HoldfastRuntime(options, epoch)
+    runtime = new HoldfastRuntime(options, epoch, await modelPartsOf(options))
     await runtime.begin()
     return runtime
   } catch (error) {
@@ -68,9 +73,12 @@ class HoldfastRuntime implements Runtime {
   readonly #feed
   readonly #desk
   readonly #metrics
+  readonly #cache: ResponseCache
+  readonly #degradation: () => DegradationReport
+  readonly circuits: CircuitOperations
   #closing: Promise<void> | undefined
 
-  constructor(options: ResolvedOptions, epoch: number) {
+  constructor(options: ResolvedOptions, epoch: number, parts: ModelParts) {
     this.#options = options
     const { clock, random, store, log, remedies, profiles } = options
     const onDefect = (error: unknown): void =>
@@ -97,7 +105,26 @@ class HoldfastRuntime implements Runtime {
       onEvent: () => {},
     })
     const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
-    const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
+    const { besideStore } = options
+    const incidents = createIncidents(({ type, incident: { circuit } }) => {
+      if (type === 'incident.closed') return degradation.recovered(circuit)
+      degradation.report(circuit, `circuit '${circuit}' is open: what it stands for is left alone for a while`)
+      log.warn({ circuit }, `circuit '${circuit}' has opened`)
+    })
+    const circuits = createSupervisedCircuits({
+      supervisor: () => this.#supervisor.supervisor('providers'),
+      clock,
+      shelf: besideStore === undefined ? noShelf : fileShelf(`${besideStore}.circuits.json`),
+      onEvent: incidents.follow,
+    })
+    const { providers } = options
+    this.#cache = parts.cache
+    this.circuits = circuitOperations(circuits)
+    this.#degradation = () => ({
+      level: degradation.level(),
+      components: degradation.components(),
+      incidents: incidents.list(),
+    })
     this.#services = {
       clock,
       random,
@@ -122,7 +149,8 @@ class HoldfastRuntime implements Runtime {
         for (const { name, healthy } of found) if (healthy) degradation.recovered(name)
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
       },
-      generate: createModelCalls(options.providers, circuits),
+      generate: createModelCalls({ providers, circuits, ...parts, rests: createKeyRests(), incidents }),
+      findRun: runId => this.#runs.find(runId),
       degraded: (part, run) => degradation.report(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
       systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: degradation.level() }),
       waitsOf,
@@ -167,7 +195,7 @@ class HoldfastRuntime implements Runtime {
     this.#feed = createJournalFeed(store, error =>
       log.warn({ error: encodeError(error) }, 'a listener of journal events threw'),
     )
-    this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId) })
+    this.#desk = createCommandDesk({ store, epoch, log, get: runId => this.get(runId), circuits: this.circuits })
   }
 
   /** Starts the tree and takes up what is unfinished. */
@@ -226,6 +254,10 @@ class HoldfastRuntime implements Runtime {
     return this.#feed.followAll()
   }
 
+  async degradation() {
+    return this.#degradation()
+  }
+
   async metrics() {
     return this.#metrics.export()
   }
@@ -255,6 +287,7 @@ class HoldfastRuntime implements Runtime {
     this.#runs.close(pipeline.failure ?? reason)
     this.#feed.close()
     wheel.close()
+    this.#cache.close()
     await this.#supervisor.stop()
     await this.#options.store.close()
   }

@@ -62,6 +62,7 @@ export class ActorRun implements SupervisedRun, Committable {
   status: RunStatus
   failure: RunFailure | undefined
   lastFailed: LiveRun['lastFailed']
+  account: LiveRun['account']
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
   detached = false
 

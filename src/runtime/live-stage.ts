@@ -26,7 +26,7 @@ import type { StageDefinition } from '../workflow/definition.ts'
 import { decodeResult, encodeJson } from '../workflow/results.ts'
 import { FunctionAttempt } from './attempt.ts'
 import { bounded } from './bounded-work.ts'
-import { restartBudgetLeft } from './budget.ts'
+import { countForAncestors, restartBudgetLeft } from './budget.ts'
 import { checkedValue } from './checked-value.ts'
 import { describeFailure, withoutStacks } from './failure.ts'
 import type { Attempt, ItemPlace, LiveRun, LiveStage, Where } from './live.ts'
@@ -205,7 +205,10 @@ export class ActorStage implements LiveStage {
   explainDecision(rule: string, context: StageMachineContext): void {
     const { run, policy } = this
     if (rule === 'remedy') return
-    if (rule === 'restart') run.memory.counters.restarts++
+    if (rule === 'restart') {
+      run.memory.counters.restarts++
+      countForAncestors(run, { restarts: 1 })
+    }
     const counters = {
       attempt: context.attempt,
       retries: context.retries,

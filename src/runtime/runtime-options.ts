@@ -1,11 +1,13 @@
 /** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
 
+import { resolve } from 'node:path'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import type { Provider } from '../providers/provider.ts'
+import { type ModelEntry, modelEntrySchema } from '../providers/registry.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
 import { sqliteStore } from '../store/sqlite-store.ts'
@@ -56,6 +58,7 @@ const runtimeSchema = z.strictObject({
     .optional(),
   workflows: z.array(workflow).optional(),
   providers: z.array(object<Provider>(['generate'], 'a provider')).optional(),
+  models: z.array(modelEntrySchema).optional(),
   profiles: z
     .record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' }))
     .optional(),
@@ -98,6 +101,9 @@ export interface ResolvedOptions {
   readonly store: Store
   readonly workflows: readonly AnyWorkflow[]
   readonly providers: readonly Provider[]
+  readonly models: readonly ModelEntry[]
+  /** What the names of files beside the store begin with; undefined for a store that is no file. */
+  readonly besideStore: string | undefined
   readonly profiles: KnownProfiles
   readonly checks: readonly HealthCheck[]
   readonly remedies: Readonly<Record<string, Remedy>>
@@ -123,9 +129,11 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     checkProfile(profile, known, `createRuntime: tasks.${task}`)
   }
   return {
-    store: storeOf(options.store ?? '.holdfast/holdfast.db'),
+    store: storeOf(options.store ?? usualStore),
     workflows: options.workflows ?? [],
     providers: options.providers ?? providersFromEnvironment(clock),
+    models: options.models ?? [],
+    besideStore: besideStore(options.store ?? usualStore),
     profiles: known,
     checks: options.health?.checks ?? [],
     remedies: options.remedies ?? {},
@@ -180,6 +188,13 @@ export function resolveStartOptions(
       cwd: options.cwd ?? process.cwd(),
     },
   }
+}
+
+const usualStore = '.holdfast/holdfast.db'
+
+/** `/x/holdfast` for a store in `/x/holdfast.db`. */
+export function besideStore(store: string | Store): string | undefined {
+  return typeof store === 'string' && store !== ':memory:' ? resolve(store).replace(/\.db$/, '') : undefined
 }
 
 /** A store by its path; `':memory:'` lives as long as the process. */
