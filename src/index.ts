@@ -88,9 +88,14 @@ export type {
   Subscription,
   TreeNode,
 } from './runtime/api.ts'
+export type { CircuitOperations, CircuitSummary } from './runtime/circuits.ts'
 export { type Client, type CommandArguments, type CommandName, createClient, type RunReport } from './runtime/client.ts'
+export type { CostReport } from './runtime/cost-report.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
-export { anthropic, openaiCompatible } from './runtime/environment-providers.ts'
+export { anthropic, openaiCompatible, providersFromEnvironment } from './runtime/environment-providers.ts'
+export type { Incident } from './runtime/incidents.ts'
+export { estimatedUsd, type PlannedModel, planSpending, type SpendingPlan } from './runtime/spending.ts'
+export { type ModelFinding, type PingResult, pingModels, validateModels } from './runtime/validate-models.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { sqliteStore } from './store/sqlite-store.ts'
 export type {

@@ -37,6 +37,7 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   workflow_invalid: exitCodes.usage,
   workflow_not_found: exitCodes.notFound,
   file_not_found: exitCodes.notFound,
+  circuit_not_found: exitCodes.notFound,
   run_not_found: exitCodes.notFound,
   store_owned: exitCodes.ownedElsewhere,
   owner_silent: exitCodes.ownedElsewhere,

@@ -4,7 +4,10 @@ import { Command, CommanderError, Option } from 'commander'
 import { OptionsError } from '../index.ts'
 import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
+import { addCircuits } from './commands/circuits.ts'
 import type { Does } from './commands/command.ts'
+import { addCost } from './commands/cost.ts'
+import { addModels } from './commands/models.ts'
 import { addRecover } from './commands/recover.ts'
 import { addResume } from './commands/resume.ts'
 import { addRun } from './commands/run.ts'
@@ -59,7 +62,8 @@ function createProgram(terminal: Terminal, does: Does): Command {
       writeErr: text => terminal.say(text.replace(/\n$/, '')),
       outputError: () => {},
     })
-  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree]) add(program, does)
+  for (const add of [addRun, addResume, addAboutRun, addRecover, addRuns, addTree, addCircuits, addModels, addCost])
+    add(program, does)
   return program
 }
 

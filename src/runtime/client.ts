@@ -17,10 +17,14 @@ import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
 import type { ListOptions, RunResult, RunSummary, TreeNode } from './api.ts'
+import { circuitCommand, noRun } from './circuit-commands.ts'
+import { fileShelf, noShelf, shelvedCircuits } from './circuit-shelf.ts'
+import { type CircuitOperations, type CircuitSummary, circuitOperations } from './circuits.ts'
+import { type CostReport, costReport } from './cost-report.ts'
 import { eventOf } from './journal-feed.ts'
 import { filterOf, summaryOf } from './listing.ts'
 import { rawInput } from './run-input.ts'
-import { storeOf } from './runtime-options.ts'
+import { besideStore, storeOf } from './runtime-options.ts'
 import { treeOfSnapshot } from './stored-tree.ts'
 
 export type CommandName = 'cancel' | 'pause' | 'resume' | 'signal'
@@ -74,6 +78,10 @@ export interface Client {
     name: CommandName,
     args?: CommandArguments,
   ): Promise<{ readonly id: string; readonly status: RunStatus }>
+  /** What the runs have cost that were created since then. */
+  cost(options?: { readonly since?: number | undefined }): Promise<CostReport>
+  /** The circuits, asked of the owner of the store; where there is none, as the last process left them. */
+  readonly circuits: CircuitOperations
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -95,10 +103,40 @@ export function createClient(options: { readonly store?: string | Store | undefi
     return row
   }
 
-  const answer = async (commandId: string): Promise<{ id: string; status: RunStatus } | undefined> => {
+  const answer = async <T>(commandId: string): Promise<T | undefined> => {
     const reply = await store.readReply(commandId)
     if (reply?.error !== undefined) throw decodeError(JSON.parse(reply.error) as EncodedError)
-    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as { id: string; status: RunStatus })
+    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as T)
+  }
+
+  /** Leaves a command for the owner and waits for its answer. */
+  const handOver = async <T>(runId: string, name: string, args: object): Promise<T> => {
+    const id = ids.run('command')
+    await store.enqueueCommand({ id, name, runId, args: JSON.stringify(args), at: clock.now() })
+    for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
+      const told = await answer<T>(id)
+      if (told) return told
+      await pause(askEveryMs)
+    }
+    const owner = await store.owner()
+    throw new StoreError(
+      'owner_silent',
+      `process ${owner?.pid ?? '?'} owns the store and did not take the command '${name}' within ${answerWithinMs / 1000} s; it is kept and will be taken when the process comes to it`,
+      { runId, command: name, owner },
+    )
+  }
+
+  const onCircuits = async (
+    name: Parameters<typeof circuitCommand>[0],
+    alone: (operations: CircuitOperations) => Promise<readonly CircuitSummary[]>,
+    id?: string,
+  ): Promise<readonly CircuitSummary[]> => {
+    if (await store.owner()) {
+      return (await handOver<{ items: readonly CircuitSummary[] }>(noRun, circuitCommand(name), { id })).items
+    }
+    const base = besideStore(options.store ?? '.holdfast/holdfast.db')
+    const shelf = base === undefined ? noShelf : fileShelf(`${base}.circuits.json`)
+    return alone(circuitOperations(shelvedCircuits(shelf, clock)))
   }
 
   return {
@@ -147,24 +185,20 @@ export function createClient(options: { readonly store?: string | Store | undefi
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
       await rowOf(runId)
-      const id = ids.run('command')
-      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(args), at: clock.now() })
-      for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
-        const told = await answer(id)
-        if (told) return told
-        await pause(askEveryMs)
-      }
-      const owner = await store.owner()
-      throw new StoreError(
-        'owner_silent',
-        `process ${owner?.pid ?? '?'} owns the store and did not take the command '${name}' within ${answerWithinMs / 1000} s; it is kept and will be taken when the process comes to it`,
-        { runId, command: name, owner },
-      )
+      return handOver<{ id: string; status: RunStatus }>(runId, name, args)
+    },
+    cost: ({ since } = {}) => costReport(store, since),
+    circuits: {
+      list: () => onCircuits('list', operations => operations.list()),
+      reset: id => onCircuits('reset', async operations => [await operations.reset(id)], id).then(firstOf),
+      isolate: id => onCircuits('isolate', async operations => [await operations.isolate(id)], id).then(firstOf),
     },
     storeDescription: () => store.describe(),
     close: () => store.close(),
   }
 }
+
+const firstOf = <T>([first]: readonly T[]): T => first as T
 
 /** What the last `run.waiting` of the journal says. */
 async function waitingFor(store: Store, runId: string, seq: number): Promise<RunReport['waitingFor']> {

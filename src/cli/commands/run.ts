@@ -9,6 +9,7 @@ import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
 import { collected, parseBudget, parseInput } from '../parse-flags.ts'
 import type { Session } from '../session.ts'
+import { sayNotice, spendingNotice } from '../spending-notice.ts'
 import type { Does } from './command.ts'
 
 interface RunFlags {
@@ -49,9 +50,12 @@ export function addRun(program: Command, does: Does): void {
 
 async function run(session: Session, [name = '']: readonly string[], flags: RunFlags): Promise<ExitCode> {
   // All that can be wrong with what was asked is found before the store is touched.
-  const budget = parseBudget(flags.budget)
+  const given = parseBudget(flags.budget)
   const input = await inputFor(name, flags)
   const loaded = await createWorkflowLoader()(name)
+  const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile: flags.profile })
+  const { budget } = notice
+  sayNotice(session, notice)
   const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
   if (flags.detach) return startDetached(session, { name, id, input, flags })
   return beside(session, async client => {
@@ -87,7 +91,9 @@ const begin = (
 
 /** A bundled workflow examines the directory that one is in, unless told. */
 function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
-  return parseInput({ input, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
+  // A text may be piped into it as it is.
+  const plainText = name === 'summarize' && input !== undefined && /^[@-]/.test(input) ? 'text' : undefined
+  return parseInput({ input, plainText, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
 }
 
 async function isUnfinished(client: Client, id: string): Promise<boolean> {
