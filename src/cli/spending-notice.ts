@@ -6,7 +6,7 @@
 import { estimateOf } from '../bundled/index.ts'
 import { type AnyWorkflow, type Budget, ConfigError, estimatedUsd, planSpending, type SpendingPlan } from '../index.ts'
 import type { Session } from './session.ts'
-import { usualModels } from './usual-models.ts'
+import { paidModels } from './usual-models.ts'
 
 export interface SpendingNotice {
   /** As it was given, or with the limit that is held where none was. */
@@ -23,7 +23,9 @@ export async function spendingNotice(
   input: unknown,
   { budget, profile }: { readonly budget: Budget | undefined; readonly profile: string | undefined },
 ): Promise<SpendingNotice> {
-  const { providers, registry } = await usualModels()
+  const paid = await paidModels()
+  if (paid === undefined) return { budget, lines: [] }
+  const { providers, registry } = paid
   const plan = planSpending(workflow, { providers, catalogue: registry, profile })
   if (plan.models.length === 0) return { budget, lines: [] }
   if (plan.unpriced.length > 0 && budget?.calls === undefined) throw unpriced(plan)

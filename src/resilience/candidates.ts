@@ -6,8 +6,9 @@
  */
 import type { ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import { type ModelCatalogue, type ModelFacts, noCatalogue } from './model-catalogue.ts'
-import { type FallbackPolicy, tierOfTask } from './profiles.ts'
+import type { FallbackPolicy } from './profiles.ts'
 import { type CapabilityName, needsOf, type RequestNeeds } from './request-needs.ts'
+import { tierOfTask } from './task-tiers.ts'
 
 export interface Candidate {
   readonly provider: Provider

@@ -6,7 +6,6 @@
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
 import { parseOptions, suggestion } from '../options.ts'
-import type { Tier } from '../providers/provider.ts'
 import type { Backoff } from '../time/backoff.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type CircuitSettings, circuitPresets, circuitShape, resolveCircuit } from './circuit-options.ts'
@@ -133,22 +132,6 @@ export const taskProfiles = {
 } as const satisfies Record<string, ProfileName>
 
 export type TaskName = keyof typeof taskProfiles
-
-/** Which tier a task is given where nobody says: what must be right costs more than what must be quick. */
-const taskTiers: Readonly<Record<TaskName, Tier>> = {
-  security_audit: 'premium',
-  code_review: 'capable',
-  bug_predict: 'capable',
-  refactor_plan: 'capable',
-  pr_review: 'capable',
-  summarize: 'cheap',
-  document_gen: 'cheap',
-  research: 'cheap',
-}
-
-/** Any other task: `capable`. */
-export const tierOfTask = (task: string): Tier =>
-  Object.hasOwn(taskTiers, task) ? taskTiers[task as TaskName] : 'capable'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",

@@ -111,10 +111,14 @@ class HoldfastRuntime implements Runtime {
       degradation.report(circuit, `circuit '${circuit}' is open: what it stands for is left alone for a while`)
       log.warn({ circuit }, `circuit '${circuit}' has opened`)
     })
+    const shelf = besideStore === undefined ? noShelf : fileShelf(`${besideStore}.circuits.json`)
+    for (const { name, state, context } of shelf.read().values()) {
+      if (state === 'open' || state === 'half-open') incidents.resume(name, context.since)
+    }
     const circuits = createSupervisedCircuits({
       supervisor: () => this.#supervisor.supervisor('providers'),
       clock,
-      shelf: besideStore === undefined ? noShelf : fileShelf(`${besideStore}.circuits.json`),
+      shelf,
       onEvent: incidents.follow,
     })
     const { providers } = options

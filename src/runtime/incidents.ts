@@ -6,7 +6,7 @@
 import type { CircuitReport } from '../resilience/circuit.ts'
 
 export interface Incident {
-  /** `openai-1`: the circuit, and which of its incidents. */
+  /** `openai@1700000000000`: the circuit, and when it opened. */
   readonly id: string
   /** `openai`, `openai/gpt-5` or `openai#1`: a provider, a model or a key. */
   readonly circuit: string
@@ -34,6 +34,8 @@ export interface Meeting {
 }
 
 export interface Incidents {
+  /** An earlier process left this circuit open: its incident goes on, and is not told again. */
+  resume(circuit: string, openedAt: number): void
   /** A circuit of the providers changed. */
   follow(report: CircuitReport): void
   /** Nothing happens where the circuit has no open incident. */
@@ -54,7 +56,6 @@ const mostKept = 100
 /** @param onChange told at once; what a call says of the cause comes after */
 export function createIncidents(onChange: (news: IncidentNews) => void): Incidents {
   const open = new Map<string, Live>()
-  const counts = new Map<string, number>()
   let closed: Incident[] = []
   let untold: { readonly type: IncidentNews['type']; readonly live: Live }[] = []
 
@@ -63,18 +64,21 @@ export function createIncidents(onChange: (news: IncidentNews) => void): Inciden
     onChange({ type, incident: live.incident })
   }
 
+  const begin = (circuit: string, openedAt: number): Live => {
+    const incident = { id: `${circuit}@${openedAt}`, circuit, openedAt, runs: 0, stages: 0 }
+    const live = { incident, runs: new Set<string>(), stages: new Set<string>() }
+    open.set(circuit, live)
+    return live
+  }
+
   return {
+    resume: (circuit, openedAt) => void begin(circuit, openedAt),
     follow(report) {
       if (report.type !== 'circuit.changed') return
       const { circuit, to, at } = report
       const live = open.get(circuit)
       if (to === 'open' && live === undefined) {
-        const number = (counts.get(circuit) ?? 0) + 1
-        counts.set(circuit, number)
-        const incident = { id: `${circuit}-${number}`, circuit, openedAt: at, runs: 0, stages: 0 }
-        const opened = { incident, runs: new Set<string>(), stages: new Set<string>() }
-        open.set(circuit, opened)
-        tell('incident.opened', opened)
+        tell('incident.opened', begin(circuit, at))
       } else if (to === 'closed' && live !== undefined) {
         open.delete(circuit)
         live.incident = { ...live.incident, closedAt: at }

@@ -6,7 +6,8 @@
 import type { Provider } from '../providers/provider.ts'
 import type { ModelInfo, ModelRegistry } from '../providers/registry.ts'
 import { classifyError } from '../resilience/classify.ts'
-import { taskProfiles, tierOfTask } from '../resilience/profiles.ts'
+import { taskProfiles } from '../resilience/profiles.ts'
+import { tierOfTask } from '../resilience/task-tiers.ts'
 import type { Clock } from '../time/clock.ts'
 
 export interface ModelFinding {
