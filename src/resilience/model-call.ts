@@ -169,8 +169,7 @@ class ModelCall {
       const ended = await this.#tryCandidate(candidate)
       if (ended.ok) return this.#succeeded(candidate, ended.target, ended.value)
       if (ended.failure.type === 'budget') throw ended.error
-      // A refusal tells less than a failure that came before it.
-      if (last === undefined || ended.failure.kind !== 'circuit_open') last = ended
+      if (last === undefined || tellsMore(ended.failure, last.failure)) last = ended
       const next = this.#mayFallBack(ended.failure) ? nextRoute(left, candidate, ended.failure) : undefined
       if (next) this.#fallBack(ended, targetOf(next.candidate, 0), next.rule)
       candidate = next?.candidate
@@ -217,11 +216,15 @@ class ModelCall {
     const gate = createCallGate(circuits, { provider, model, keyIndex }, profile.circuit)
     const { max, backoff, on } = profile.retry
     let admission: Admission | undefined
+    let isAdmitted = false
     const ended = await retry<Answered>(
       async attempt => {
+        if (this.#options.admit === undefined) return this.#ask(candidate, keyIndex, attempt, attempt.attempt)
         admission = undefined
-        admission = await this.#admit(candidate, target, attempt)
-        return this.#ask(candidate, keyIndex, attempt, admission)
+        isAdmitted = false
+        admission = await this.#options.admit(this.#planned(candidate, target), attempt.signal)
+        isAdmitted = true
+        return this.#askInTime(candidate, keyIndex, attempt, admission)
       },
       {
         policy: {
@@ -236,7 +239,8 @@ class ModelCall {
         clock,
         random,
         what: `an attempt at '${provider.id}'`,
-        attemptMs: profile.timeout.attemptMs,
+        // Where an attempt may have to wait for its budget, its time begins after that.
+        ...(this.#options.admit === undefined ? { attemptMs: profile.timeout.attemptMs } : {}),
         deadlineAt: this.#deadlineAt,
         signal,
         circuit: gate.circuit,
@@ -245,7 +249,8 @@ class ModelCall {
         onEvent: event => {
           if (event.type === 'attempt.failed') {
             admission?.settle()
-            this.#blame(gate, provider, keyIndex, event.failure)
+            // Whoever was not asked is not to blame, however long the budget let the call wait.
+            if (isAdmitted || this.#options.admit === undefined) this.#blame(gate, provider, keyIndex, event.failure)
           }
           this.#report({ ...event, ...target })
         },
@@ -273,32 +278,51 @@ class ModelCall {
     }
   }
 
-  #admit({ facts }: Candidate, target: Target, attempt: AttemptContext): Promise<Admission> | undefined {
-    const { admit, capabilities } = this.#options
-    if (admit === undefined) return undefined
-    const { inputTokens, outputTokens } = needsOf(this.#request, capabilities)
+  #planned({ facts }: Candidate, target: Target): PlannedAttempt {
+    const { inputTokens, outputTokens } = needsOf(this.#request, this.#options.capabilities)
     const { price = 'unknown', maxOutputTokens } = facts ?? {}
-    return admit({ ...target, inputTokens, outputTokens, maxOutputTokens, price }, attempt.signal)
+    return { ...target, inputTokens, outputTokens, maxOutputTokens, price }
+  }
+
+  /** Asks within the time of an attempt. @throws TimeoutError at its end, else what the provider throws */
+  async #askInTime(
+    candidate: Candidate,
+    keyIndex: number,
+    { attempt, signal }: AttemptContext,
+    admission: Admission,
+  ): Promise<Answered> {
+    const { clock, random, profile } = this.#options
+    const asked = await retry(inner => this.#ask(candidate, keyIndex, inner, attempt, admission), {
+      policy: { max: 0, on: [], backoff: profile.retry.backoff },
+      clock,
+      random,
+      what: `an attempt at '${candidate.provider.id}'`,
+      attemptMs: profile.timeout.attemptMs,
+      signal,
+    })
+    if (asked.ok) return asked.value
+    throw asked.error
   }
 
   async #ask(
     candidate: Candidate,
     keyIndex: number,
-    attempt: AttemptContext,
-    admission: Admission | undefined,
+    running: AttemptContext,
+    attempt: number,
+    admission?: Admission,
   ): Promise<Answered> {
     const { provider, model, tier } = candidate
     const context = {
       // Read only by providers that want it: the attempt makes its signal when first asked.
       get signal() {
-        return attempt.signal
+        return running.signal
       },
       idempotencyKey: this.#options.idempotencyKey,
-      attempt: attempt.attempt,
+      attempt,
       ...((provider.keyCount ?? 1) > 1 ? { keyIndex } : {}),
     }
     const answer = await askProvider(provider, { ...this.#request, model, tier }, context, this.#options.sink)
-    if (admission !== undefined && attempt.signal.aborted) {
+    if (admission !== undefined && running.signal.aborted) {
       admission.late(answer, this.#costOf(answer, targetOf(candidate, keyIndex)))
     }
     return { answer, admission }
@@ -387,6 +411,11 @@ class ModelCall {
       // A listener's fault must not fail the call that it listens to.
     }
   }
+}
+
+/** A refusal tells less than a failure before it, and what stays as it is less than what may pass: that can be waited for. */
+function tellsMore(later: Classification, earlier: Classification): boolean {
+  return later.kind !== 'circuit_open' && (later.transient || !earlier.transient)
 }
 
 const targetOf = ({ provider, model, tier }: Candidate, keyIndex: number): Target => ({

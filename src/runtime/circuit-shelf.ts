@@ -3,7 +3,7 @@
  * is rare. A file that cannot be read or written is as if there were none, since circuits find out again how things are.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import type { CircuitSnapshot } from '../resilience/circuit.ts'
+import { type CircuitSnapshot, createCircuit } from '../resilience/circuit.ts'
 import { type Circuits, createCircuits } from '../resilience/circuits.ts'
 import type { Clock } from '../time/clock.ts'
 import type { CircuitShelf } from './circuits.ts'
@@ -18,7 +18,8 @@ export function fileShelf(path: string): CircuitShelf {
     read() {
       try {
         const kept = JSON.parse(readFileSync(path, 'utf8')) as { version: number; circuits: CircuitSnapshot[] }
-        return new Map(kept.version === version ? kept.circuits.map(circuit => [circuit.name, circuit]) : [])
+        const circuits = kept.version === version ? kept.circuits.filter(isReadable) : []
+        return new Map(circuits.map(circuit => [circuit.name, circuit]))
       } catch {
         return new Map()
       }
@@ -31,6 +32,16 @@ export function fileShelf(path: string): CircuitShelf {
         // The next process finds out again which providers are down.
       }
     },
+  }
+}
+
+/** Of an older version, or edited by hand, it may be none: then that circuit begins anew. */
+function isReadable(snapshot: CircuitSnapshot): boolean {
+  try {
+    createCircuit(snapshot.name, { snapshot }).stop()
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -29,7 +29,7 @@ describe('ten thousand calls through outages of three providers', () => {
     )
     const catalogue = createRegistry({ providers, now: clock.now })
     const spent = { usd: 0, tokens: 0, calls: 0 }
-    const limits = { usd: 4.2 }
+    const limits = { usd: 3 }
     const account = new BudgetAccount(() => spent)
     const random = seededRandom(3)
     const rests = createKeyRests()

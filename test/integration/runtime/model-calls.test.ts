@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -206,6 +206,20 @@ describe('an answer of the wrong form', () => {
   })
 })
 
+describe('a call that waits for its budget', () => {
+  it('has its whole time after that, and blames nobody', async () => {
+    const world = createWorld()
+    const slowly = { text: 'hi', usage: { inputTokens: 1, outputTokens: 1 }, delay: '40s' }
+    const slow = scriptedProvider([slowly, slowly, slowly], { models: [model('m')], clock: world.clock })
+    const work = (asked: StageModel) =>
+      Promise.all(['1', '2', '3'].map(key => asked.generate({ prompt: 'hello', key, maxOutputTokens: 999_998 })))
+    const { result, runtime } = await run(world, work, { providers: [slow] }, { budget: { usd: 1.5 } })
+    expect(result).toMatchObject({ success: true, cost: { calls: 3, wastedUsd: 0 } })
+    expect(slow.calls).toHaveLength(3)
+    expect((await runtime.circuits.list())[0]).toMatchObject({ failures: 0 })
+  })
+})
+
 describe('every hop of a call', () => {
   it('is in the journal with provider, tier, error and what followed', async () => {
     const down = scriptedProvider([{ status: 401 }], { id: 'a', models: [model('m')] })
@@ -299,6 +313,21 @@ describe('the response cache', () => {
     })
     expect(await once('code_review', ['the answer'])).toMatchObject({ success: true })
     expect(await once('code_review', [{ status: 401 }])).toMatchObject({ success: false, error: { kind: 'auth' } })
+  }, 30_000)
+
+  it('that cannot be used fails nothing, nor do circuits that cannot be read', async () => {
+    const place = mkdtempSync(join(tmpdir(), 'holdfast-cache-'))
+    places.push(place)
+    mkdirSync(join(place, 'holdfast.cache.db'))
+    for (const kept of ['no json', '{"version":1}', '{"version":1,"circuits":[{"name":"scripted","state":"open"}]}']) {
+      writeFileSync(join(place, 'holdfast.circuits.json'), kept)
+      const provider = scriptedProvider(['hi', { status: 401 }], { models: [model('m')] })
+      const runtime = await createRuntime({ store: join(place, 'holdfast.db'), logger: false, providers: [provider] })
+      const flow = flowOf(generate())
+      expect(await (await runtime.start(flow, {})).result()).toMatchObject({ success: true })
+      expect(await (await runtime.start(flow, {})).result()).toMatchObject({ success: false, error: { kind: 'auth' } })
+      await runtime.close()
+    }
   }, 30_000)
 
   it('keeps an answer for a day', async () => {

@@ -273,6 +273,18 @@ describe('a fallback', () => {
     ])
   })
 
+  test('that fails for good does not hide that waiting for the first would help', async () => {
+    const providers = [
+      offer('a', [model('m', 'capable')], [limited(3600)]),
+      offer('b', [model('m', 'capable')], [badKey]),
+    ]
+    expect((await setUp(providers).settle()).error?.details).toMatchObject({
+      kind: 'rate_limit',
+      retryAfterMs: 3_600_000,
+      hops: [{ kind: 'rate_limit' }, { kind: 'auth' }],
+    })
+  })
+
   test("'none' asks nobody else", async () => {
     const profile = defineProfile({ fallback: 'none', retry: { max: 0 } })
     const providers = [
