@@ -28,9 +28,10 @@ export async function spendingNotice(
   const { providers, registry } = paid
   const plan = planSpending(workflow, { providers, catalogue: registry, profile })
   if (plan.models.length === 0) return { budget, lines: [] }
-  if (plan.unpriced.length > 0 && budget?.calls === undefined) throw unpriced(plan)
-  const held = budget?.usd === undefined && budget?.calls === undefined ? { ...budget, usd: usualUsd } : budget
-  const most = held?.usd === undefined ? `${held?.calls} calls` : `${held.usd} USD`
+  const told = budget ?? plan.profileBudget
+  if (plan.unpriced.length > 0 && told?.calls === undefined) throw unpriced(plan)
+  const held = told?.usd === undefined && told?.calls === undefined ? { ...told, usd: usualUsd } : told
+  const most = held.usd === undefined ? `${held.calls} calls` : `${held.usd} USD`
   return { budget: held, lines: await describe(workflow, input, plan, most) }
 }
 

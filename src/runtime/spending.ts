@@ -13,6 +13,7 @@ import {
   type StageDefinition,
   type WorkflowDefinition,
 } from '../workflow/definition.ts'
+import type { Budget } from './api.ts'
 
 export interface PlannedModel {
   readonly stage: string
@@ -28,6 +29,8 @@ export interface SpendingPlan {
   readonly models: readonly PlannedModel[]
   /** Those of them whose price nobody knows. */
   readonly unpriced: readonly PlannedModel[]
+  /** The budget that the profile of the run brings along, where nobody gives one. */
+  readonly profileBudget: Budget | undefined
 }
 
 export interface SpendingContext {
@@ -44,7 +47,14 @@ export function planSpending(workflow: AnyWorkflow, context: SpendingContext): S
     .filter(stage => asksModel(stage, definition))
     .flatMap(stage => firstOf(stage, definition, context))
     .filter(({ price }) => price === 'unknown' || price.input > 0 || price.output > 0)
-  return { models, unpriced: models.filter(({ price }) => price === 'unknown') }
+  const { profile: start, known } = context
+  const { wallTimeMs, ...amounts } = resolveProfile({ start, workflow: definition }, known).budget ?? {}
+  const profileBudget = wallTimeMs === undefined ? amounts : { ...amounts, wallTime: wallTimeMs }
+  return {
+    models,
+    unpriced: models.filter(({ price }) => price === 'unknown'),
+    profileBudget: Object.keys(profileBudget).length === 0 ? undefined : profileBudget,
+  }
 }
 
 /** USD for so many tokens at the dearest of the planned models; `'unknown'` where one has no price. */

@@ -37,8 +37,15 @@ describe('a run that asks a paid model', () => {
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('hi there') })
     const told = await place.run('run', 'asking.ts', '--budget', 'usd=0.0000001')
     expect(told.stderr).toMatch(/at most 1e-7 USD|at most 0\.0000001 USD/)
+    const profile = "defineProfile({ extends: 'balanced', budget: { usd: 0.25 } })"
+    const own = asking.replace('{ defineWorkflow }', '{ defineProfile, defineWorkflow }').replace("'asking'", "'own'")
+    place.write('own.ts', own.replace("task: 'bug_predict'", `profile: ${profile}`))
+    expect((await place.run('run', 'own.ts')).stderr).toMatch(/at most 0\.25 USD/)
     const { data } = await place.json<{ runs: number; calls: number; usd: number; workflows: object[] }>('cost')
-    expect(data).toMatchObject({ runs: 2, workflows: [{ workflow: 'asking', runs: 2 }] })
+    expect(data).toMatchObject({
+      runs: 3,
+      workflows: expect.arrayContaining([{ workflow: 'asking', runs: 2 }].map(expect.objectContaining)),
+    })
     expect(data.usd).toBeGreaterThan(0)
     expect((await place.json('cost', '--since', '2099-01-01')).data).toMatchObject({ runs: 0, calls: 0, usd: 0 })
   })

@@ -266,6 +266,11 @@ describe('an outage', () => {
     })
     expect(incidents.open).toMatchObject([{ circuit: 'a', kind: 'overloaded', runs: 1 }])
     expect(incidents.open[0]?.stages).toBeGreaterThan(5)
+    await world.clock.advance('31s')
+    const meanwhile = await runtime.start(flow)
+    await settle(world.clock, meanwhile.result())
+    expect((await types(meanwhile.id)).filter(type => type.startsWith('incident.'))).toEqual([])
+    expect((await runtime.degradation()).incidents.open).toMatchObject([{ runs: 2 }])
     isDown = false
     await world.clock.advance('31s')
     const later = await runtime.start(flow)
