@@ -69,10 +69,13 @@ export function checkToolCalls({ toolCalls = [] }: ModelAnswer, { tools }: CallO
 export function checkAnswer(result: GenerateResult<unknown>, options: CallOptions, stage: string): void {
   const verdict = options.check?.(result)
   if (verdict === undefined || verdict === true) return
-  throw invalid(
-    `the answer to stage '${stage}' did not pass its check${typeof verdict === 'string' ? `: ${verdict}` : ''}`,
-  )
+  const said = typeof verdict === 'string' ? `: ${verdict}` : ''
+  throw invalid(`the answer to stage '${stage}' did not pass its check${said}`, undefined, { byCheck: true })
 }
+
+/** Whether asking once more, with what was wrong, could mend it: its form is wrong, and not what it says. */
+export const isOfWrongForm = (error: unknown): error is ProviderError =>
+  error instanceof ProviderError && error.details.kind === 'invalid_response' && error.details.byCheck !== true
 
 /** The request again, with the answer that was none and what was wrong with it. */
 export function mendingRequest(request: ModelRequest, answer: ModelAnswer, problem: string): ModelRequest {
@@ -107,9 +110,9 @@ function issueOf({ issues: [issue] }: z.ZodError): string {
   return `${path ? `${path}: ` : ''}${issue?.message ?? ''}`
 }
 
-const invalid = (message: string, cause?: unknown): ProviderError =>
+const invalid = (message: string, cause?: unknown, more: object = {}): ProviderError =>
   new ProviderError(
     message,
-    { kind: 'invalid_response', transient: true, scope: 'model' },
+    { kind: 'invalid_response', transient: true, scope: 'model', ...more },
     cause === undefined ? {} : { cause },
   )

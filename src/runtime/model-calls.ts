@@ -4,7 +4,7 @@
  * for twice; an answer that does not pass `schema` or `check` is recorded as failed, so it is never given again. Before
  * that, one of the wrong form may be mended by asking once more.
  */
-import { encodeError, OptionsError, ProviderError, StageError } from '../errors.ts'
+import { encodeError, OptionsError, StageError } from '../errors.ts'
 import type { ModelRequest, Provider } from '../providers/provider.ts'
 import { circuitsOfTarget, type KeyRests } from '../resilience/call-gate.ts'
 import type { Circuits } from '../resilience/circuits.ts'
@@ -16,7 +16,14 @@ import { isEnded } from '../store/store.ts'
 import { encodeJson } from '../workflow/results.ts'
 import type { GenerateOptions, GenerateResult } from '../workflow/stage-context.ts'
 import { countForAncestors, hasMoneyBudget, reserveCall } from './budget.ts'
-import { checkAnswer, checkToolCalls, mendingRequest, type RecordedAnswer, resultOf } from './call-answer.ts'
+import {
+  checkAnswer,
+  checkToolCalls,
+  isOfWrongForm,
+  mendingRequest,
+  type RecordedAnswer,
+  resultOf,
+} from './call-answer.ts'
 import { bookAnswer, type CallSpend, noSpend, type PaidAnswer, type PricedCatalogue } from './call-costs.ts'
 import { type CallOptions, hashOf, parseCallOptions, requestOf } from './call-request.ts'
 import type { Incidents } from './incidents.ts'
@@ -133,12 +140,21 @@ class RecordedCall {
       this.#attempt.ensureCurrent()
       return this.#fromCache(error) ?? this.#fail(error)
     }
+    this.#ensureWanted(outcome)
+    let result: GenerateResult<unknown>
     try {
-      return await this.#accept(outcome)
+      result = this.#checked(outcome)
     } catch (error) {
       const mended = await this.#mend(outcome, error)
       return mended ?? this.#fail(error, outcome)
     }
+    return this.#keep(outcome, result)
+  }
+
+  /** @throws CancelledError where the attempt of the stage has ended meanwhile: then the answer is paid for in vain */
+  #ensureWanted(outcome: ModelCallOutcome): void {
+    if (this.#attempt.over) this.#bookLate(outcome)
+    this.#attempt.ensureCurrent()
   }
 
   /** The call as the profile makes it; of what it did the journal hears at once. */
@@ -184,14 +200,19 @@ class RecordedCall {
     }
   }
 
-  /** Gives the answer, once it is recorded. @throws ProviderError where it is not what was asked for, unrecorded */
-  async #accept(outcome: ModelCallOutcome): Promise<GenerateResult<unknown>> {
-    this.#attempt.ensureCurrent()
+  /** @throws ProviderError where it is not what was asked for; what the check throws */
+  #checked(outcome: ModelCallOutcome): GenerateResult<unknown> {
+    const { name } = this.#attempt.stage
+    checkToolCalls(outcome.answer, this.#options, name)
+    const result = resultOf(recordedOf(outcome), this.#options, name)
+    checkAnswer(result, this.#options, name)
+    return result
+  }
+
+  /** Gives the answer once it is recorded. */
+  async #keep(outcome: ModelCallOutcome, result: GenerateResult<unknown>): Promise<GenerateResult<unknown>> {
     const { stage } = this.#attempt
     const recorded = recordedOf(outcome)
-    checkToolCalls(recorded.answer, this.#options, stage.name)
-    const result = resultOf(recorded, this.#options, stage.name)
-    checkAnswer(result, this.#options, stage.name)
     stage.run.dispatch(() => {
       this.#book(outcome, false)
       this.#record(recorded, result, outcome.hops.length > 1 ? { hops: outcome.hops } : {})
@@ -209,9 +230,8 @@ class RecordedCall {
   /** Asks once more for an answer of the right form, of the one who gave the wrong one; undefined where that is no use. */
   async #mend(outcome: ModelCallOutcome, error: unknown): Promise<GenerateResult<unknown> | undefined> {
     const { run } = this.#attempt.stage
-    const isOfWrongForm = error instanceof ProviderError && !error.message.includes('did not pass its check')
     const structured = this.#options.schema !== undefined || this.#options.tools !== undefined
-    if (!isOfWrongForm || !structured || this.#attempt.over || this.#sink?.isCommitted === true) return undefined
+    if (!isOfWrongForm(error) || !structured || this.#attempt.over || this.#sink?.isCommitted === true) return undefined
     run.dispatch(() => {
       this.#book(outcome, true)
       this.#put('intended', JSON.stringify({ spend: this.#spend }))
@@ -234,11 +254,15 @@ class RecordedCall {
       // Nobody could be asked to mend it: what is wrong is the answer that there was.
       return this.#fail(classifyError(failed).type === 'budget' ? failed : error)
     }
+    this.#ensureWanted(second)
+    const whole = { ...second, attempts: outcome.attempts + second.attempts }
+    let result: GenerateResult<unknown>
     try {
-      return await this.#accept({ ...second, attempts: outcome.attempts + second.attempts })
+      result = this.#checked(whole)
     } catch (still) {
       return this.#fail(still, second)
     }
+    return this.#keep(whole, result)
   }
 
   /** The last resort: an answer to the same question from before, where the profile allows it. */
