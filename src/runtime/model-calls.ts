@@ -6,11 +6,11 @@
  */
 import { encodeError, OptionsError, StageError } from '../errors.ts'
 import type { ModelRequest, Provider } from '../providers/provider.ts'
-import { circuitsOfTarget, type KeyRests } from '../resilience/call-gate.ts'
+import type { KeyRests } from '../resilience/call-gate.ts'
 import type { Circuits } from '../resilience/circuits.ts'
 import { classifyError } from '../resilience/classify.ts'
 import type { PieceSink } from '../resilience/model-answer.ts'
-import { type Admission, callModel, type ModelCallEvent, type ModelCallOutcome } from '../resilience/model-call.ts'
+import { type Admission, callModel, type ModelCallOutcome } from '../resilience/model-call.ts'
 import type { ResponseCache } from '../resilience/response-cache.ts'
 import { isEnded } from '../store/store.ts'
 import { encodeJson } from '../workflow/results.ts'
@@ -26,6 +26,7 @@ import {
 } from './call-answer.ts'
 import { bookAnswer, type CallSpend, noSpend, type PaidAnswer, type PricedCatalogue } from './call-costs.ts'
 import { type CallOptions, hashOf, parseCallOptions, requestOf } from './call-request.ts'
+import { CallTeller } from './call-teller.ts'
 import type { Incidents } from './incidents.ts'
 import type { Attempt } from './live.ts'
 import { checkName } from './names.ts'
@@ -90,6 +91,7 @@ class RecordedCall {
   readonly #options: CallOptions
   readonly #parts: ModelCallParts
   readonly #sink: PieceSink | undefined
+  readonly #teller: CallTeller
   readonly #deadlineAt: number
   #spend: CallSpend
 
@@ -107,6 +109,7 @@ class RecordedCall {
     this.#options = options
     this.#parts = parts
     this.#sink = sink
+    this.#teller = new CallTeller(attempt, key, request.task, parts.incidents)
     const { stage } = attempt
     const ownDeadlineAt = stage.run.services.clock.now() + stage.profile.timeout.callMs
     this.#deadlineAt = Math.min(ownDeadlineAt, attempt.deadline)
@@ -130,7 +133,7 @@ class RecordedCall {
     const { run } = this.#attempt.stage
     run.dispatch(() => {
       this.#put('intended', JSON.stringify({ spend: this.#spend }))
-      this.#journal('call.intended', { task: this.#request.task })
+      this.#teller.journal('call.intended', { task: this.#request.task })
     })
     await this.#attempt.durable()
     let outcome: ModelCallOutcome
@@ -174,7 +177,7 @@ class RecordedCall {
       idempotencyKey: `${run.id}/${stage.name}/${this.#key}`,
       admit: (planned, ended) => this.#admit(planned, ended),
       sink: this.#sink,
-      onEvent: event => this.#note(event),
+      onEvent: event => this.#teller.note(event),
     })
     // Whoever is answered after the attempt of the stage is over has paid all the same.
     made.then(
@@ -236,7 +239,7 @@ class RecordedCall {
       this.#book(outcome, true)
       this.#put('intended', JSON.stringify({ spend: this.#spend }))
       const { provider, model, tier } = outcome
-      this.#journal('call.attempted', {
+      this.#teller.journal('call.attempted', {
         provider,
         model,
         tier,
@@ -299,9 +302,9 @@ class RecordedCall {
     run.dispatch(() => {
       if (paid) this.#book(paid, true)
       this.#put('failed', JSON.stringify({ error: encoded, spend: this.#spend }))
-      this.#journal('call.failed', { kind: encoded.details?.kind ?? null, error: encoded })
+      this.#teller.journal('call.failed', { kind: encoded.details?.kind ?? null, error: encoded })
     })
-    this.#count('failed', paid)
+    this.#teller.count('failed', paid)
     await this.#attempt.durable()
     throw error
   }
@@ -312,8 +315,8 @@ class RecordedCall {
     this.#put('succeeded', data as string)
     const { provider, model, tier, attempts } = recorded
     const { usage, cost } = result
-    this.#journal('call.succeeded', { provider, model, tier, attempts, usage, cost, ...more })
-    this.#count('succeeded', recorded)
+    this.#teller.journal('call.succeeded', { provider, model, tier, attempts, usage, cost, ...more })
+    this.#teller.count('succeeded', recorded)
   }
 
   #book(outcome: PaidAnswer & { readonly admission?: Admission | undefined }, wasted: boolean): void {
@@ -341,67 +344,9 @@ class RecordedCall {
     })
   }
 
-  /** What the journal, the incidents and the metrics hear of the call while it is made. */
-  #note(event: ModelCallEvent): void {
-    const { stage } = this.#attempt
-    const { run } = stage
-    const { incidents } = this.#parts
-    if (run.detached || isEnded(run.status)) return
-    if (event.type === 'attempt.refused') incidents.meet({ circuit: event.circuit, runId: run.id, stage: stage.name })
-    if (event.type === 'attempt.failed') {
-      for (const circuit of circuitsOfTarget(event)) {
-        incidents.meet({ circuit, runId: run.id, stage: stage.name, failure: event.failure })
-      }
-    }
-    const news = incidents.news()
-    if (this.#attempt.over && news.length === 0) return
-    run.dispatch(() => {
-      for (const { type, incident } of news) this.#journal(type, incident)
-      if (event.type === 'attempt.failed' || event.type === 'attempt.refused') this.#journalAttempt(event)
-      if (event.type === 'fallback.decided') this.#journalFallback(event)
-    })
-  }
-
-  #journalAttempt(event: Extract<ModelCallEvent, { type: 'attempt.failed' | 'attempt.refused' }>): void {
-    const { provider, model, tier, key } = event
-    const who = { provider, model, tier, ...(key === undefined ? {} : { apiKey: key }) }
-    if (event.type === 'attempt.refused') {
-      const { circuit } = event
-      this.#journal('call.attempted', { ...who, outcome: 'refused', kind: 'circuit_open', circuit })
-      return
-    }
-    const { kind, message, scope, retryAfterMs } = event.failure
-    const { durationMs } = event
-    const hint = retryAfterMs === undefined ? {} : { retryAfterMs }
-    this.#journal('call.attempted', { ...who, outcome: 'failed', kind, scope, error: message, durationMs, ...hint })
-  }
-
-  #journalFallback(event: Extract<ModelCallEvent, { type: 'fallback.decided' }>): void {
-    const { provider, model, tier, key, from, kind, rule } = event
-    const to = { provider, model, tier, ...(key === undefined ? {} : { apiKey: key }) }
-    this.#journal('call.fell_back', { from, to, kind, rule })
-    this.#metrics().increment('holdfast_fallbacks_total', 1, { from: from.provider, to: provider, kind })
-  }
-
-  #count(outcome: 'succeeded' | 'failed', who: { provider: string; model: string } | undefined): void {
-    const { provider = 'none', model = 'none' } = who ?? {}
-    const { task } = this.#request
-    this.#metrics().increment('holdfast_model_calls_total', 1, { provider, model, task, outcome })
-  }
-
-  #metrics() {
-    const { run, name } = this.#attempt.stage
-    return run.services.metrics.of(name, run.definition.name)
-  }
-
   #put(state: 'intended' | 'succeeded' | 'failed', data: string): void {
     const { run, name } = this.#attempt.stage
     run.putLedger({ stage: name, key: this.#key, kind: 'call', state, data })
-  }
-
-  #journal(type: Parameters<Attempt['stage']['run']['journal']>[0], data: object): void {
-    const { stage } = this.#attempt
-    stage.run.journal(type, { key: this.#key, ...data }, stage.where(this.#attempt))
   }
 }
 
