@@ -89,7 +89,7 @@ export const modelFieldsSchema = {
 }
 
 /** One entry of `createRuntime({ models })`. */
-const modelEntrySchema = z.strictObject({
+export const modelEntrySchema = z.strictObject({
   provider: z.string().min(1),
   model: z.string().min(1),
   ...modelFieldsSchema,

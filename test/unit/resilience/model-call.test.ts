@@ -70,6 +70,7 @@ describe('a model call', () => {
       provider: 'a',
       model: 'a',
       tier: 'capable',
+      cost: 'unknown',
       attempts: 1,
       hops: [{ provider: 'a', model: 'a', tier: 'capable', attempts: 1, outcome: 'answered' }],
       degraded: false,
