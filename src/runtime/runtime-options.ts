@@ -8,7 +8,7 @@ import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import type { Provider } from '../providers/provider.ts'
-import { type ModelEntry, modelEntrySchema } from '../providers/registry.ts'
+import { type ModelEntry, parseModelEntries } from '../providers/registry.ts'
 import { type ProfileOverrides, withOverrides } from '../resilience/profile-overrides.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
@@ -61,7 +61,7 @@ const runtimeSchema = z.strictObject({
     .optional(),
   workflows: z.array(workflow).optional(),
   providers: z.array(object<Provider>(['generate'], 'a provider')).optional(),
-  models: z.array(modelEntrySchema).optional(),
+  models: z.array(z.custom<ModelEntry>(value => value !== null && typeof value === 'object')).optional(),
   profiles: z
     .record(z.string(), z.custom<ResolvedProfile>(isResolvedProfile, { error: 'must be made by defineProfile' }))
     .optional(),
@@ -151,7 +151,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
     store: storeOf(options.store ?? usualStore),
     workflows: options.workflows ?? [],
     providers: options.providers ?? providersFromEnvironment(clock),
-    models: options.models ?? [],
+    models: parseModelEntries(options.models ?? []),
     besideStore: besideStore(options.store ?? usualStore),
     profiles: known,
     overrides: readProfileOverrides(),
