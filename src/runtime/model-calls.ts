@@ -325,7 +325,7 @@ class RecordedCall {
     const { run } = this.#attempt.stage
     run.dispatch(() => {
       if (paid) this.#book(paid, true)
-      this.#put('failed', JSON.stringify({ error: encoded, spend: this.#spend }))
+      this.#put('failed', JSON.stringify({ error: encoded, ...this.#kept() }))
       this.#teller.journal('call.failed', { kind: encoded.details?.kind ?? null, error: encoded })
     })
     this.#teller.count('failed', paid)
@@ -368,10 +368,14 @@ class RecordedCall {
     })
   }
 
-  /** Written down before it is made, with what the entry has cost and how often it was unknown. */
   #intend(): void {
+    this.#put('intended', JSON.stringify(this.#kept()))
+  }
+
+  /** What the entry keeps over its tries. */
+  #kept(): object {
     const { run, name } = this.#attempt.stage
-    this.#put('intended', JSON.stringify({ ...doubtsOf(run.ledger(name, this.#key)), spend: this.#spend }))
+    return { ...doubtsOf(run.ledger(name, this.#key)), spend: this.#spend }
   }
 
   #put(state: 'intended' | 'succeeded' | 'failed', data: string): void {

@@ -96,7 +96,7 @@ async function tryStep<T>(
   } catch (error) {
     attempt.ensureCurrent()
     run.dispatch(() => {
-      record('failed', JSON.stringify({ error: encodeError(error) }))
+      record('failed', JSON.stringify({ error: encodeError(error), ...doubtsOf(run.ledger(stage.name, key)) }))
       run.journal('step.failed', { key, error: encodeError(error) }, stage.where(attempt))
     })
     await attempt.durable()

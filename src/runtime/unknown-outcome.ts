@@ -25,10 +25,9 @@ interface Doubt {
   readonly doubts?: number
 }
 
-/** What an entry that is intended anew keeps of the earlier time: how often it was unknown. */
+/** What an entry that did not succeed keeps of the earlier time: how often it was unknown. */
 export function doubtsOf(row: LedgerRow | undefined): Doubt {
-  const isOpen = row?.state === 'unknown' || row?.state === 'intended'
-  const { doubts } = isOpen ? (JSON.parse(row.data) as Doubt) : {}
+  const { doubts } = row ? (JSON.parse(row.data) as Doubt) : {}
   return doubts === undefined ? {} : { doubts }
 }
 
