@@ -46,14 +46,17 @@ function circuitsOf(circuits: Circuits, { provider, model, keyIndex }: Route, se
   return [circuits.of(provider.id, settings), ...narrow.filter(circuit => circuit !== undefined)]
 }
 
+/** One that needs no key has one that is nothing: what is to blame for a refusal has a name all the same. */
+export const keysOf = ({ keyCount = 1 }: Provider): readonly number[] =>
+  Array.from({ length: Math.max(1, keyCount) }, (_, index) => index)
+
 /** Whether a call to this model would be let through now, with one of the keys at least. */
 export function isRouteOpen(circuits: Circuits, provider: Provider, model: string | undefined): boolean {
   const isOpen = (name: string): boolean => circuits.find(name)?.isAvailable() ?? true
-  const keys = Array.from({ length: provider.keyCount ?? 1 }, (_, index) => index)
   return (
     isOpen(provider.id) &&
     (model === undefined || isOpen(circuitOfModel(provider.id, model))) &&
-    keys.some(index => isOpen(circuitOfKey(provider.id, index)))
+    keysOf(provider).some(index => isOpen(circuitOfKey(provider.id, index)))
   )
 }
 

@@ -20,9 +20,9 @@ import { defineWorkflow } from 'holdfast'
 export default defineWorkflow({ name: 'waiting', version: '1', task: 'bug_predict' }).stage('wait', ({ sleep }) => sleep('1h'))
 `
 
-function placeWith(url: string | undefined): CliPlace {
+function placeWith(url: string | undefined, more: Readonly<Record<string, string>> = {}): CliPlace {
   const files = { 'asking.ts': asking, 'waiting.ts': waiting, 'a.js': 'eval(1)\n' }
-  const place = createCliPlace(files, url === undefined ? {} : { HOLDFAST_OPENAI_BASE_URL: `${url}/v1` })
+  const place = createCliPlace(files, url === undefined ? {} : { HOLDFAST_OPENAI_BASE_URL: `${url}/v1`, ...more })
   places.push(place)
   return place
 }
@@ -99,7 +99,7 @@ describe('models', () => {
 
   it('are asked with --ping only, and one that does not answer is a finding', async () => {
     const server = await serve([{ status: 401 }, 'ok'])
-    const place = placeWith(server.url)
+    const place = placeWith(server.url, { OPENAI_API_KEY: 'sk-0123456789' })
     await place.run('models', 'validate')
     expect(server.calls).toHaveLength(0)
     const { code, data } = await place.json<{ pings: { outcome: string; kind?: string }[] }>(

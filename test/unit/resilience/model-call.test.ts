@@ -79,6 +79,12 @@ describe('a model call', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('falls back to a provider that needs no key in its turn', async () => {
+    const keyless = { ...scripted('local', ['from near']), keyCount: 0 }
+    const { settle } = setUp([scripted('first', [badKey]), keyless, scripted('far', ['from far'])])
+    expect((await settle()).outcome).toMatchObject({ provider: 'local', answer: { text: 'from near' } })
+  })
+
   test('retries what the profile retries, with growing waits', async () => {
     const provider = scripted('a', [overloaded, overloaded, 'hi'])
     const { settle, events } = setUp([provider])
