@@ -10,7 +10,15 @@ import type { Clock } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 import type { Random } from '../time/random.ts'
 import type { AttemptContext } from './attempt.ts'
-import { type CallGate, createCallGate, createKeyRests, isKeyOpen, isRouteOpen, type KeyRests, keysOf } from './call-gate.ts'
+import {
+  type CallGate,
+  createCallGate,
+  createKeyRests,
+  isKeyOpen,
+  isRouteOpen,
+  type KeyRests,
+  keysOf,
+} from './call-gate.ts'
 import { type Candidate, candidatesFor } from './candidates.ts'
 import type { Circuits } from './circuits.ts'
 import { type Classification, classifyError } from './classify.ts'
@@ -203,9 +211,7 @@ class ModelCall {
     const now = this.#now()
     const restMs = (key: number): number => Math.max(0, this.#rests.until(provider.id, key) - now)
     const isOpen = (key: number): number => (isKeyOpen(circuits, provider, key) ? 0 : 1)
-    return [...keysOf(provider)].sort(
-      (a, b) => isOpen(a) - isOpen(b) || restMs(a) - restMs(b) || a - b,
-    )
+    return [...keysOf(provider)].sort((a, b) => isOpen(a) - isOpen(b) || restMs(a) - restMs(b) || a - b)
   }
 
   async #tryKey(
