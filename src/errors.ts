@@ -59,6 +59,11 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The run was read from a bundle, so it is looked at and forked, and never goes on.',
   },
+  circuit_not_found: {
+    type: 'validation',
+    category: 'configuration',
+    meaning: 'There is no circuit of that name.',
+  },
   workflow_unknown: {
     type: 'config',
     category: 'configuration',

@@ -3,8 +3,25 @@ import { OptionsError } from '../errors.ts'
 import { suggestion } from '../options.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import { checkup } from './checkup/checkup.ts'
+import { codeReview, estimateReview } from './code-review/code-review.ts'
+import { develop } from './develop/develop.ts'
+import { summarize } from './summarize/summarize.ts'
+import type { TextEstimate } from './text-estimate.ts'
 
-const bundled: ReadonlyMap<string, AnyWorkflow> = new Map([[checkup.name, checkup]])
+const bundled: ReadonlyMap<string, AnyWorkflow> = new Map<string, AnyWorkflow>([
+  [checkup.name, checkup],
+  [codeReview.name, codeReview],
+  [summarize.name, summarize],
+  [develop.name, develop],
+])
+
+const estimates: ReadonlyMap<string, (input: unknown) => Promise<TextEstimate | undefined>> = new Map([
+  [codeReview.name, estimateReview],
+])
+
+/** Undefined where the workflow says nothing, or its input is none. */
+export const estimateOf = async (name: string, input: unknown): Promise<TextEstimate | undefined> =>
+  estimates.get(name)?.(input)
 
 const bundledNames: readonly string[] = [...bundled.keys()]
 

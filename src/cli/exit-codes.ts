@@ -41,6 +41,7 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   file_not_found: exitCodes.notFound,
   store_missing: exitCodes.notFound,
   store_not_empty: exitCodes.usage,
+  circuit_not_found: exitCodes.notFound,
   run_not_found: exitCodes.notFound,
   store_owned: exitCodes.ownedElsewhere,
   owner_silent: exitCodes.ownedElsewhere,

@@ -8,13 +8,16 @@ import { toMs } from '../time/duration.ts'
 export const collected = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
 export interface InputFlags {
+  /** What is no JSON is this field of the input. */
+  readonly plainText?: string | undefined
   readonly input?: string | undefined
   readonly path?: string | undefined
 }
 
 /** The input of a run: `{}` where none is given; `--path` is merged into it. */
-export async function parseInput({ input, path }: InputFlags): Promise<unknown> {
-  const given = input === undefined ? {} : parseJson(await textOf(input), '--input')
+export async function parseInput({ input, path, plainText }: InputFlags): Promise<unknown> {
+  const text = input === undefined ? '{}' : await textOf(input)
+  const given = plainText !== undefined && !/^\s*\{/.test(text) ? { [plainText]: text } : parseJson(text, '--input')
   if (path === undefined) return given
   if (given === null || typeof given !== 'object' || Array.isArray(given)) {
     throw new OptionsError('--path: is merged into the input, which must be a JSON object for that')

@@ -18,6 +18,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   invalid_options: 'holdfast --help lists the commands, and holdfast <command> --help its flags',
   invalid_value: 'mend the value that the message names and start again',
   run_conflict: 'choose another --id, or start with the same workflow and input',
+  circuit_not_found: 'holdfast circuits list shows them; a circuit is there once it has been asked',
   run_not_found: 'holdfast runs list shows the runs of this store; --dir names another',
   run_not_open: 'holdfast runs show <id> says how it ended',
   run_open: 'holdfast runs show <id> says how it stands; resume, pause, cancel and fork apply to it',

@@ -14,7 +14,15 @@ export function runLines(runs: readonly RunSummary[], now: number, forPerson: bo
     waits(run),
   ])
   if (!forPerson) return rows.map(row => row.join('\t'))
-  const table = [['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS', 'WAITS FOR'], ...rows]
+  return aligned([['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS', 'WAITS FOR'], ...rows])
+}
+
+/** A table with a head: aligned for a person, for a program without the head and separated by tabs. */
+export function tableLines(table: readonly (readonly string[])[], forPerson: boolean): string[] {
+  return forPerson ? aligned(table) : table.slice(1).map(row => row.join('\t'))
+}
+
+function aligned(table: readonly (readonly string[])[]): string[] {
   const widths = (table[0] as string[]).map((_, column) =>
     Math.max(...table.map(row => (row[column] as string).length)),
   )

@@ -6,10 +6,13 @@ import { logLevels } from './cli-logger.ts'
 import { addAboutRun } from './commands/about-run.ts'
 import { addBackup } from './commands/backup.ts'
 import { addBundle } from './commands/bundle.ts'
+import { addCircuits } from './commands/circuits.ts'
 import type { Does } from './commands/command.ts'
+import { addCost } from './commands/cost.ts'
 import { addDiagnostics } from './commands/diagnostics.ts'
 import { addExplain } from './commands/explain.ts'
 import { addFork } from './commands/fork.ts'
+import { addModels } from './commands/models.ts'
 import { addProfiles } from './commands/profiles.ts'
 import { addQuarantine } from './commands/quarantine.ts'
 import { addRecover } from './commands/recover.ts'
@@ -86,6 +89,9 @@ function createProgram(terminal: Terminal, does: Does): Command {
     addExplain,
     addProfiles,
     addSimulate,
+    addCircuits,
+    addModels,
+    addCost,
   ])
     add(program, does)
   return program

@@ -2,6 +2,7 @@
  * What works less well, told to the degradation actor. The actor is optional: where it is not running, nothing is told,
  * and nothing fails for it.
  */
+import type { DegradationMachineContext } from '../../machines/degradation.machine.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import type { Clock } from '../time/clock.ts'
 
@@ -12,6 +13,8 @@ export interface Degradation {
   recovered(component: string): void
   /** `healthy`, `degraded`, `offline`, or `unknown` where nobody keeps it. */
   level(): string
+  /** What works less well at the moment. */
+  components(): readonly { readonly component: string; readonly reason: string; readonly since: number }[]
 }
 
 /** @param monitors the supervisor that has the actor */
@@ -26,5 +29,9 @@ export function createDegradation(monitors: () => Supervisor, clock: Clock): Deg
       actor()?.send({ type: 'DEGRADED', component, reason, level: 'degraded', at: clock.now() }),
     recovered: component => actor()?.send({ type: 'RECOVERED', component, at: clock.now() }),
     level: () => (actor()?.getSnapshot() as { value: string } | undefined)?.value ?? 'unknown',
+    components: () =>
+      (actor()?.getSnapshot() as { context: DegradationMachineContext } | undefined)?.context.current.map(
+        ({ component, reason, since }) => ({ component, reason, since }),
+      ) ?? [],
   }
 }

@@ -149,11 +149,14 @@ export interface PingResult {
   readonly error?: unknown
 }
 
+/** How long a model may take. */
+const pingMs = 10_000
+
 /** What a ping may write, at most; reasoning models refuse much less. */
 const pingTokens = 64
 
 /**
- * Asks every model of the providers for one word, one after the other. A provider that has no key, or takes no general
+ * Asks every model of the providers for one word, one after the other, each for 10 s at the most. A provider that has no key, or takes no general
  * task, is skipped.
  */
 export async function pingModels(
@@ -170,16 +173,24 @@ export async function pingModels(
         continue
       }
       const startedAt = clock.now()
+      const late = new AbortController()
+      const timer = clock.setTimeout(() => late.abort(new Error(`no answer within ${pingMs / 1000} s`)), pingMs)
       const messages = [{ role: 'user', content: 'Answer with the word ok.' }] as const
       try {
         await provider.generate(
           { task: pingTask, model, tier, messages, maxOutputTokens: pingTokens },
-          { signal, idempotencyKey: `ping/${provider.id}/${model}/${startedAt}`, attempt: 1 },
+          {
+            signal: AbortSignal.any([signal, late.signal]),
+            idempotencyKey: `ping/${provider.id}/${model}/${startedAt}`,
+            attempt: 1,
+          },
         )
         results.push({ ...target, outcome: 'answered', latencyMs: clock.now() - startedAt })
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         results.push({ ...target, outcome: 'failed', latencyMs: clock.now() - startedAt, reason, error })
+      } finally {
+        clock.clearTimeout(timer)
       }
     }
   }

@@ -120,6 +120,8 @@ export interface Provider {
   readonly models: readonly Model[]
   /** How many keys it has, to be chosen from by `keyIndex`; 0: it is asked without one. Absent: it does not say. */
   readonly keyCount?: number | undefined
+  /** Whether its answers carry their `cost`, so that no price needs to be known before. @default false */
+  readonly tellsCost?: boolean | undefined
   /** Whether it can do this task at all; absent means every task. */
   accepts?(task: string): boolean
   /** @throws ProviderError with `status headers body stream? network?` in its details, for `classifyError` to judge */

@@ -106,7 +106,9 @@ const tiers: readonly Tier[] = ['cheap', 'capable', 'premium']
 
 /** @throws OptionsError for an entry of the wrong form, or two entries for one model */
 export function createRegistry(sources: RegistrySources): ModelRegistry {
-  const entries = parseEntries(sources.entries ?? [])
+  const entries = new Map(
+    parseModelEntries(sources.entries ?? []).map(entry => [nameOf(entry.provider, entry.model), entry]),
+  )
   const prices = sources.prices ?? noPrices
   const { providers, now } = sources
 
@@ -143,7 +145,8 @@ function byProviderAndTier(a: ModelInfo, b: ModelInfo): number {
 
 const nameOf = (provider: string, model: string): string => JSON.stringify([provider, model])
 
-function parseEntries(given: readonly ModelEntry[]): ReadonlyMap<string, ModelEntry> {
+/** What users say of models. @throws OptionsError for an entry of the wrong form, or two entries for one model */
+export function parseModelEntries(given: readonly ModelEntry[]): readonly ModelEntry[] {
   const entries = new Map<string, ModelEntry>()
   for (const [at, one] of given.entries()) {
     const entry = parseOptions(modelEntrySchema, one, `models[${at}]`)
@@ -153,7 +156,7 @@ function parseEntries(given: readonly ModelEntry[]): ReadonlyMap<string, ModelEn
     }
     entries.set(name, entry)
   }
-  return entries
+  return [...entries.values()]
 }
 
 interface Told {

@@ -1,20 +1,33 @@
 /**
- * One call to a model, from request to answer: the candidates that the profile allows, in turn; each tried by the
- * profile's retry policy through its provider's circuit; all of it under one deadline that attempts, waits and
- * fallbacks share. Every attempt, decision and hop is reported as plain data, and what fails says what was tried.
+ * One call to a model, from request to answer: the candidates that the profile allows, in turn, each with its keys in
+ * turn; each tried by the profile's retry policy through the circuits of whoever may be to blame; all of it under one
+ * deadline that attempts, waits and fallbacks share. Every attempt, decision and hop is reported as plain data, and what
+ * fails says what was tried.
  */
-import { CancelledError, CircuitOpenError, ProviderError, TimeoutError } from '../errors.ts'
-import type { CallContext, ModelAnswer, ModelRequest, Provider, Tier } from '../providers/provider.ts'
+import { BudgetExceededError, CancelledError, CircuitOpenError, ProviderError, TimeoutError } from '../errors.ts'
+import type { ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import type { Clock } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 import type { Random } from '../time/random.ts'
 import type { AttemptContext } from './attempt.ts'
+import {
+  type CallGate,
+  createCallGate,
+  createKeyRests,
+  isKeyOpen,
+  isRouteOpen,
+  type KeyRests,
+  keysOf,
+} from './call-gate.ts'
 import { type Candidate, candidatesFor } from './candidates.ts'
 import type { Circuits } from './circuits.ts'
 import { type Classification, classifyError } from './classify.ts'
-import { kindByFinish } from './failure-codes.ts'
+import { type FallbackRule, nextRoute } from './fallback-route.ts'
 import type { FailureKind } from './kinds.ts'
+import { askProvider, type PieceSink } from './model-answer.ts'
+import { type ModelCatalogue, noCatalogue } from './model-catalogue.ts'
 import type { ResolvedProfile } from './profiles.ts'
+import { type CapabilityName, needsOf } from './request-needs.ts'
 import { type AttemptEvent, type RetryOutcome, retry } from './retry.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -25,23 +38,56 @@ export interface ModelCallOptions {
   readonly circuits: Circuits
   readonly clock: Clock
   readonly random: Random
+  /** What is known of the models. @default nothing */
+  readonly catalogue?: ModelCatalogue | undefined
+  /** Which keys rest; shared with other calls. @default known to this call alone */
+  readonly rests?: KeyRests | undefined
+  /** What the model must be able to do, beside what follows from the request. */
+  readonly capabilities?: readonly CapabilityName[] | undefined
+  /** Whether a model without a known price may be asked. @default true */
+  readonly unpriced?: boolean | undefined
   readonly signal?: AbortSignal | undefined
   /** Shared with other calls, over all providers: their retries are a share of their calls. @default none */
   readonly retryBudget?: RetryBudget | undefined
   /** When it must be over though the profile would allow more, on the clock. */
   readonly deadlineAt?: number | undefined
   readonly idempotencyKey: string
+  /** Asked before each attempt goes out. Its refusal, a BudgetExceededError, ends the call. */
+  readonly admit?: ((attempt: PlannedAttempt, signal: AbortSignal) => Promise<Admission>) | undefined
+  /** Takes the answer in pieces as they come. */
+  readonly sink?: PieceSink | undefined
   /** Told of everything, in order; what it throws is dropped. */
   readonly onEvent?: ((event: ModelCallEvent) => void) | undefined
+}
+
+/** An attempt that is about to go out, and what it may take. */
+export interface PlannedAttempt extends Target {
+  /** Estimated. */
+  readonly inputTokens: number
+  /** The most that may be answered, where the request says so. */
+  readonly outputTokens: number | undefined
+  /** The most that the model can answer, where it is known. */
+  readonly maxOutputTokens: number | undefined
+  readonly price: ModelPrice | 'unknown'
+}
+
+/** The leave to make one attempt. */
+export interface Admission {
+  /** The attempt is over, and what it cost is booked. */
+  settle(): void
+  /** An answer that came when nobody waited for it any more: it is paid for all the same. */
+  late(answer: ModelAnswer, cost: number | 'unknown'): void
 }
 
 interface Target {
   readonly provider: string
   readonly model: string
   readonly tier: Tier
+  /** Which of the provider's keys, from 1; absent where it has one. */
+  readonly key?: number
 }
 
-/** What became of one candidate. */
+/** What became of one candidate with one key. */
 export interface Hop extends Target {
   readonly attempts: number
   readonly outcome: 'answered' | 'failed' | 'refused'
@@ -56,7 +102,7 @@ export type ModelCallEvent =
       readonly at: number
       readonly from: Target
       readonly kind: FailureKind
-      readonly rule: 'next_candidate'
+      readonly rule: FallbackRule
     } & Target)
   | { readonly type: 'call.succeeded'; readonly at: number; readonly attempts: number; readonly hops: readonly Hop[] }
   | {
@@ -72,17 +118,22 @@ export interface ModelCallOutcome {
   readonly provider: string
   readonly model: string
   readonly tier: Tier
+  /** USD: as the provider told, else by the catalogue's price. */
+  readonly cost: number | 'unknown'
   /** Over all candidates. */
   readonly attempts: number
   readonly hops: readonly Hop[]
   /** Whether it came from a lower tier than was wanted, or from the offline provider. */
   readonly degraded: boolean
+  /** Of the attempt that was answered: to be settled once its cost is booked. */
+  readonly admission?: Admission | undefined
 }
 
 /**
  * Makes the call.
- * @throws ProviderError, TimeoutError, CircuitOpenError or CancelledError; their details have `kind scope transient
- * action attempts hops`, and `attemptsExhausted`: whoever is above need not try the same again at once
+ * @throws ProviderError, TimeoutError, CircuitOpenError, BudgetExceededError or CancelledError; their details have `kind
+ * scope transient action attempts hops` and a `retryAfterMs` where there is one, and `attemptsExhausted`: whoever is
+ * above need not try the same again at once
  */
 export async function callModel(request: ModelRequest, options: ModelCallOptions): Promise<ModelCallOutcome> {
   return new ModelCall(request, options).run()
@@ -94,9 +145,17 @@ interface LastFailure {
   readonly target: Target
 }
 
+interface Answered {
+  readonly answer: ModelAnswer
+  readonly admission: Admission | undefined
+}
+
+type Tried = RetryOutcome<Answered> & { readonly target: Target }
+
 class ModelCall {
   readonly #request: ModelRequest
   readonly #options: ModelCallOptions
+  readonly #rests: KeyRests
   readonly #deadlineAt: number
   readonly #hops: Hop[] = []
   #attempts = 0
@@ -104,86 +163,209 @@ class ModelCall {
   constructor(request: ModelRequest, options: ModelCallOptions) {
     this.#request = request
     this.#options = options
+    this.#rests = options.rests ?? createKeyRests()
     const ownDeadlineAt = options.clock.now() + options.profile.timeout.callMs
     this.#deadlineAt = Math.min(ownDeadlineAt, options.deadlineAt ?? ownDeadlineAt)
   }
 
   async run(): Promise<ModelCallOutcome> {
-    const { providers, profile } = this.#options
-    const { inOrder, leftOut } = candidatesFor(this.#request, providers, profile)
-    const waiting = [...inOrder]
+    const { providers, profile, catalogue, capabilities, circuits, unpriced } = this.#options
+    const isAvailable = (provider: Provider, model: string | undefined): boolean =>
+      isRouteOpen(circuits, provider, model)
+    const sources = { catalogue, capabilities, unpriced, isAvailable }
+    const { inOrder, leftOut, refusedUnpriced } = candidatesFor(this.#request, providers, profile, sources)
+    let [candidate, ...left] = inOrder as readonly Candidate[]
     let last: LastFailure | undefined
-    for (let candidate = waiting.shift(); candidate !== undefined; ) {
-      const target = targetOf(candidate)
-      const ended = await this.#tryCandidate(candidate, target)
-      if (ended.ok) return this.#succeeded(candidate, target, ended.value)
-      // A refusal tells less than a failure that came before it.
-      if (last === undefined || ended.failure.kind !== 'circuit_open') last = { ...ended, target }
-      candidate = this.#mayFallBack(ended.failure) ? nextCandidate(waiting, candidate, ended.failure) : undefined
-      if (candidate) {
-        const { kind } = ended.failure
-        const next = targetOf(candidate)
-        this.#report({ type: 'fallback.decided', at: this.#now(), from: target, kind, rule: 'next_candidate', ...next })
-      }
+    while (candidate !== undefined) {
+      const ended = await this.#tryCandidate(candidate)
+      if (ended.ok) return this.#succeeded(candidate, ended.target, ended.value)
+      if (ended.failure.type === 'budget') throw ended.error
+      if (last === undefined || tellsMore(ended.failure, last.failure)) last = ended
+      const next = this.#mayFallBack(ended.failure) ? nextRoute(left, candidate, ended.failure) : undefined
+      if (next) this.#fallBack(ended, targetOf(next.candidate, 0), next.rule)
+      candidate = next?.candidate
+      left = [...(next?.left ?? [])]
     }
+    if (last === undefined && refusedUnpriced) throw unpricedRefusal(leftOut)
     throw this.#failed(last ?? this.#nobody(leftOut))
   }
 
-  async #tryCandidate(candidate: Candidate, target: Target): Promise<RetryOutcome<ModelAnswer>> {
-    const { clock, random, profile, circuits, signal, retryBudget } = this.#options
-    const { provider } = candidate
-    const request: ModelRequest = { ...this.#request, model: candidate.model, tier: candidate.tier }
-    const ended = await retry(attempt => this.#ask(provider, request, attempt), {
-      policy: profile.retry,
-      clock,
-      random,
-      what: `an attempt at '${provider.id}'`,
-      attemptMs: profile.timeout.attemptMs,
-      deadlineAt: this.#deadlineAt,
-      signal,
-      circuit: circuits.of(provider.id, profile.circuit),
-      speaksAgainst: speaksAgainstProvider,
-      budget: retryBudget,
-      attemptsBefore: this.#attempts,
-      provider: provider.id,
-      onEvent: event => this.#report({ ...event, ...target }),
-    })
-    this.#attempts += ended.attempts
+  /** Tries a candidate with one key after another: a key that is at fault says nothing of the next. */
+  async #tryCandidate(candidate: Candidate): Promise<Tried> {
+    const keys = this.#keysInOrder(candidate.provider)
+    for (let at = 0; ; at++) {
+      const keyIndex = keys[at] ?? 0
+      const target = targetOf(candidate, keyIndex)
+      const hasNext = at + 1 < keys.length
+      const ended = await this.#tryKey(candidate, target, keyIndex, hasNext)
+      if (ended.ok || !hasNext || ended.failure.scope !== 'key' || !this.#mayFallBack(ended.failure)) {
+        return { ...ended, target }
+      }
+      this.#fallBack({ ...ended, target }, targetOf(candidate, keys[at + 1] as number), 'next_key')
+    }
+  }
+
+  /** Keys that neither rest nor are refused come first. */
+  #keysInOrder(provider: Provider): readonly number[] {
+    const { circuits } = this.#options
+    const now = this.#now()
+    const restMs = (key: number): number => Math.max(0, this.#rests.until(provider.id, key) - now)
+    const isOpen = (key: number): number => (isKeyOpen(circuits, provider, key) ? 0 : 1)
+    return [...keysOf(provider)].sort((a, b) => isOpen(a) - isOpen(b) || restMs(a) - restMs(b) || a - b)
+  }
+
+  async #tryKey(
+    candidate: Candidate,
+    target: Target,
+    keyIndex: number,
+    hasNextKey: boolean,
+  ): Promise<RetryOutcome<Answered>> {
+    const { clock, random, profile, circuits, signal, sink, retryBudget } = this.#options
+    const { provider, model } = candidate
+    const gate = createCallGate(circuits, { provider, model, keyIndex }, profile.circuit)
+    const { max, backoff, on } = profile.retry
+    let admission: Admission | undefined
+    let isAdmitted = false
+    const ended = await retry<Answered>(
+      async attempt => {
+        if (this.#options.admit === undefined) return this.#ask(candidate, keyIndex, attempt, attempt.attempt)
+        admission = undefined
+        isAdmitted = false
+        admission = await this.#options.admit(this.#planned(candidate, target), attempt.signal)
+        isAdmitted = true
+        return this.#askInTime(candidate, keyIndex, attempt, admission)
+      },
+      {
+        policy: {
+          // What somebody has been given cannot be taken back by another attempt.
+          get max() {
+            return sink?.isCommitted === true ? 0 : max
+          },
+          // Another key need not wait until this one may be asked again.
+          on: hasNextKey ? on.filter(kind => kind !== 'rate_limit') : on,
+          backoff,
+        },
+        clock,
+        random,
+        what: `an attempt at '${provider.id}'`,
+        // Where an attempt may have to wait for its budget, its time begins after that.
+        ...(this.#options.admit === undefined ? { attemptMs: profile.timeout.attemptMs } : {}),
+        deadlineAt: this.#deadlineAt,
+        signal,
+        circuit: gate.circuit,
+        budget: retryBudget,
+        attemptsBefore: this.#attempts,
+        provider: provider.id,
+        onEvent: event => {
+          if (event.type === 'attempt.failed') {
+            admission?.settle()
+            // Whoever was not asked is not to blame, however long the budget let the call wait.
+            if (isAdmitted || this.#options.admit === undefined) this.#blame(gate, provider, keyIndex, event.failure)
+          }
+          this.#report({ ...event, ...target })
+        },
+      },
+    )
+    gate.end()
+    this.#remember(ended, target)
+    return ended
+  }
+
+  #blame(gate: CallGate, provider: Provider, keyIndex: number, failure: Classification): void {
+    gate.blame(failure)
+    if (failure.kind !== 'rate_limit' || failure.retryAfterMs === undefined) return
+    this.#rests.rest(provider.id, keyIndex, this.#now() + failure.retryAfterMs)
+  }
+
+  #remember(ended: RetryOutcome<Answered>, target: Target): void {
     const { attempts } = ended
+    this.#attempts += attempts
     if (ended.ok) this.#hops.push({ ...target, attempts, outcome: 'answered' })
     else {
       const { kind, message } = ended.failure
       const outcome = kind === 'circuit_open' ? 'refused' : 'failed'
       this.#hops.push({ ...target, attempts, outcome, kind, message })
     }
-    return ended
   }
 
-  async #ask(provider: Provider, request: ModelRequest, attempt: AttemptContext): Promise<ModelAnswer> {
-    const context: CallContext = {
+  #planned({ facts }: Candidate, target: Target): PlannedAttempt {
+    const { inputTokens, outputTokens } = needsOf(this.#request, this.#options.capabilities)
+    const { price = 'unknown', maxOutputTokens } = facts ?? {}
+    return { ...target, inputTokens, outputTokens, maxOutputTokens, price }
+  }
+
+  /** Asks within the time of an attempt. @throws TimeoutError at its end, else what the provider throws */
+  async #askInTime(
+    candidate: Candidate,
+    keyIndex: number,
+    { attempt, signal }: AttemptContext,
+    admission: Admission,
+  ): Promise<Answered> {
+    const { clock, random, profile } = this.#options
+    const asked = await retry(inner => this.#ask(candidate, keyIndex, inner, attempt, admission), {
+      policy: { max: 0, on: [], backoff: profile.retry.backoff },
+      clock,
+      random,
+      what: `an attempt at '${candidate.provider.id}'`,
+      attemptMs: profile.timeout.attemptMs,
+      signal,
+    })
+    if (asked.ok) return asked.value
+    throw asked.error
+  }
+
+  async #ask(
+    candidate: Candidate,
+    keyIndex: number,
+    running: AttemptContext,
+    attempt: number,
+    admission?: Admission,
+  ): Promise<Answered> {
+    const { provider, model, tier } = candidate
+    const context = {
       // Read only by providers that want it: the attempt makes its signal when first asked.
       get signal() {
-        return attempt.signal
+        return running.signal
       },
       idempotencyKey: this.#options.idempotencyKey,
-      attempt: attempt.attempt,
+      attempt,
+      ...((provider.keyCount ?? 1) > 1 ? { keyIndex } : {}),
     }
-    return checkedAnswer(provider, await provider.generate(request, context))
+    const answer = await askProvider(provider, { ...this.#request, model, tier }, context, this.#options.sink)
+    if (admission !== undefined && running.signal.aborted) {
+      admission.late(answer, this.#costOf(answer, targetOf(candidate, keyIndex)))
+    }
+    return { answer, admission }
   }
 
   /** Whether another candidate could do better at what went wrong, and whether there is time for it. */
   #mayFallBack(failure: Classification): boolean {
-    if (failure.kind === 'cancelled' || this.#deadlineAt - this.#now() <= 0) return false
+    if (failure.kind === 'cancelled' || failure.type === 'budget') return false
+    if (this.#options.sink?.isCommitted === true || this.#deadlineAt - this.#now() <= 0) return false
     if (failure.kind === 'unknown') return !this.#options.profile.failFast
     return failure.action !== 'fail'
   }
 
-  #succeeded(candidate: Candidate, target: Target, answer: ModelAnswer): ModelCallOutcome {
+  #fallBack({ failure, target }: { failure: Classification; target: Target }, next: Target, rule: FallbackRule): void {
+    const { kind } = failure
+    this.#report({ type: 'fallback.decided', at: this.#now(), from: target, kind, rule, ...next })
+  }
+
+  #succeeded(candidate: Candidate, target: Target, { answer, admission }: Answered): ModelCallOutcome {
     const attempts = this.#attempts
     const hops = this.#hops
     this.#report({ type: 'call.succeeded', at: this.#now(), attempts, hops })
+    const { provider, tier } = target
+    const cost = this.#costOf(answer, target)
     const model = answer.model ?? target.model
-    return { answer, ...target, model, attempts, hops, degraded: candidate.degraded }
+    const outcome = { answer, provider, model, tier, cost, attempts, hops, degraded: candidate.degraded }
+    return admission === undefined ? outcome : { ...outcome, admission }
+  }
+
+  #costOf({ cost, usage }: ModelAnswer, { provider, model }: Target): number | 'unknown' {
+    if (cost !== undefined) return cost
+    const { catalogue = noCatalogue } = this.#options
+    return usage === undefined ? 'unknown' : catalogue.priceOf(provider, model, usage)
   }
 
   #failed({ error, failure, target }: LastFailure): Error {
@@ -200,7 +382,8 @@ class ModelCall {
       ...(target.provider === '' ? {} : { provider: target.provider, model: target.model }),
       attempts,
       hops,
-      attemptsExhausted: true,
+      // Of a stream that broke in somebody's hand the attempts were not used up.
+      ...(this.#options.sink?.isCommitted === true ? {} : { attemptsExhausted: true }),
     }
     const cause = error === undefined ? {} : { cause: error }
     const tried = this.#describeTries()
@@ -212,7 +395,10 @@ class ModelCall {
   }
 
   #describeTries(): string {
-    const tries = this.#hops.map(({ provider, attempts, kind }) => `'${provider}' ${attempts} × ${kind ?? 'answered'}`)
+    const tries = this.#hops.map(({ provider, key, attempts, kind }) => {
+      const who = key === undefined ? `'${provider}'` : `'${provider}' key ${key}`
+      return `${who} ${attempts} × ${kind ?? 'answered'}`
+    })
     return `tried ${tries.join(', ')} within ${formatMs(this.#options.profile.timeout.callMs)}`
   }
 
@@ -237,36 +423,22 @@ class ModelCall {
   }
 }
 
-const targetOf = ({ provider, model, tier }: Candidate): Target => ({
+/** A refusal tells less than a failure before it, and what stays as it is less than what may pass: that can be waited for. */
+function tellsMore(later: Classification, earlier: Classification): boolean {
+  return later.kind !== 'circuit_open' && (later.transient || !earlier.transient)
+}
+
+const targetOf = ({ provider, model, tier }: Candidate, keyIndex: number): Target => ({
   provider: provider.id,
   model: model ?? provider.id,
   tier,
+  ...((provider.keyCount ?? 1) > 1 ? { key: keyIndex + 1 } : {}),
 })
 
-/** The circuit of a provider stands for the provider and the way to it, not for one key, one model or one request. */
-const speaksAgainstProvider = ({ scope }: Classification): boolean => scope === 'provider' || scope === 'network'
-
-/** Another model of the same provider helps only where the model or the request was at fault. */
-function nextCandidate(waiting: Candidate[], failed: Candidate, { scope }: Classification): Candidate | undefined {
-  const sameProviderHelps = scope === 'model' || scope === 'request'
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    if (sameProviderHelps || next.provider !== failed.provider) return next
-  }
-  return undefined
-}
-
-const finishFailures: ReadonlySet<FailureKind> = new Set(['content_filter', 'context_length', 'stream_error'])
-
-/** An answer that is none is a failure: not the port's form, a refusal, a stream that broke. */
-function checkedAnswer(provider: Provider, answer: ModelAnswer): ModelAnswer {
-  if (answer === null || typeof answer !== 'object' || typeof answer.text !== 'string') {
-    throw new ProviderError(`provider '${provider.id}' gave no answer: an object with a text was expected`, {
-      kind: 'invalid_response',
-    })
-  }
-  const kind = answer.finishReason === undefined ? undefined : kindByFinish([answer.finishReason])
-  if (kind !== undefined && finishFailures.has(kind)) {
-    throw new ProviderError(`provider '${provider.id}' ended with '${answer.finishReason}'`, { kind })
-  }
-  return answer
+/** Nobody can keep to an amount of money with prices that nobody knows. */
+function unpricedRefusal(leftOut: readonly string[]): BudgetExceededError {
+  return new BudgetExceededError(
+    `a call without a known price is refused under a budget of money: ${leftOut.join(', ')}; set a price (0 is one) with createRuntime({ models: [{ provider, model, price: { inputUsdPerMTok, outputUsdPerMTok } }] }), or a budget of calls in its place`,
+    { currency: 'usd', kind: 'unpriced' },
+  )
 }

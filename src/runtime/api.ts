@@ -12,7 +12,9 @@ import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
+import type { CircuitOperations } from './circuits.ts'
 import type { ExplainOptions, Explanation } from './explain/explanation.ts'
+import type { Incident } from './incidents.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
 export interface Budget {
@@ -251,7 +253,10 @@ export interface RuntimeOptions {
   readonly workflows?: readonly AnyWorkflow[] | undefined
   /** In order of preference. @default those whose keys the environment has, then `offline()` */
   readonly providers?: readonly Provider[] | undefined
-  /** What is known of models: tier, capabilities, context window, price; wins over what providers and lists say. */
+  /**
+   * What is known of models: tier, capabilities, context window, price. It stands above what their providers and the
+   * price list say.
+   */
   readonly models?: readonly ModelEntry[] | undefined
   /** Profiles by name, beside the built-in ones. */
   readonly profiles?: Readonly<Record<string, object>> | undefined
@@ -309,6 +314,10 @@ export interface Runtime {
   /** Takes up every unfinished run whose workflow is known; says which were, and which were not and why. */
   recover(): Promise<RecoveryReport>
   tree(): Promise<TreeNode>
+  /** The circuits of providers, models and keys. */
+  readonly circuits: CircuitOperations
+  /** How much of the system works, and the outages that there are and were. */
+  degradation(): Promise<DegradationReport>
   /**
    * What became of a run and why: the story, the rules that decided, the causes, what happens next and what to do.
    * @throws RunNotFoundError; OptionsError for a stage that it does not have
@@ -322,6 +331,23 @@ export interface Runtime {
   storeDescription(): Promise<StoreDescription>
   /** Stops starting work, gives running attempts `grace`, stops every actor, closes the store. Idempotent. */
   close(options?: CloseOptions): Promise<void>
+}
+
+/** How much of the system works. */
+export interface DegradationReport {
+  /** `healthy`, `degraded`, `offline`, or `unknown` where nobody keeps it (mode `minimal`). */
+  readonly level: string
+  readonly components: readonly {
+    readonly component: string
+    readonly reason: string
+    /** Milliseconds since the epoch. */
+    readonly since: number
+  }[]
+  readonly incidents: {
+    readonly open: readonly Incident[]
+    /** The last 100. */
+    readonly closed: readonly Incident[]
+  }
 }
 
 export interface RecoveryReport {

@@ -18,7 +18,11 @@ import { systemClock } from '../time/clock.ts'
 import { createIds } from '../time/ids.ts'
 import { systemRandom } from '../time/random.ts'
 import type { ListOptions, RunResult, RunSummary, TreeNode, WaitSummary } from './api.ts'
+import { circuitCommand, noRun } from './circuit-commands.ts'
+import { fileShelf, noShelf, shelvedCircuits } from './circuit-shelf.ts'
+import { type CircuitOperations, type CircuitSummary, circuitOperations } from './circuits.ts'
 import type { CommandArguments, CommandName } from './commands.ts'
+import { type CostReport, costReport } from './cost-report.ts'
 import { explainRun } from './explain/explain-run.ts'
 import type { ExplainOptions, Explanation } from './explain/explanation.ts'
 import { eventOf } from './journal-feed.ts'
@@ -30,7 +34,7 @@ import type { ForkPlan } from './operations/fork.ts'
 import type { QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations/operations-api.ts'
 import { evidenceOf, listQuarantine } from './operations/quarantine.ts'
 import { rawInput } from './run-input.ts'
-import { storeOf } from './runtime-options.ts'
+import { besideStore, storeOf } from './runtime-options.ts'
 import { treeOfSnapshot } from './stored-tree.ts'
 
 /** A run as the store has it. */
@@ -98,6 +102,10 @@ export interface Client {
   backup(file: string): Promise<void>
   /** What must not be in the store, and is. Nothing where all is well. @throws StoreError `store_missing store_corrupt` */
   verify(): Promise<readonly StoreFinding[]>
+  /** What the runs have cost that were created since then. */
+  cost(options?: { readonly since?: number | undefined }): Promise<CostReport>
+  /** The circuits, asked of the owner of the store; where there is none, as the last process left them. */
+  readonly circuits: CircuitOperations
   storeDescription(): Promise<StoreDescription>
   close(): Promise<void>
 }
@@ -121,10 +129,40 @@ export function createClient(options: { readonly store?: string | Store | undefi
     return row
   }
 
-  const answer = async (commandId: string): Promise<CommandAnswer | undefined> => {
+  const answer = async <T>(commandId: string): Promise<T | undefined> => {
     const reply = await store.readReply(commandId)
     if (reply?.error !== undefined) throw decodeError(JSON.parse(reply.error) as EncodedError)
-    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as CommandAnswer)
+    return reply?.value === undefined ? undefined : (JSON.parse(reply.value) as T)
+  }
+
+  /** Leaves a command for the owner and waits for its answer. */
+  const handOver = async <T>(runId: string, name: string, args: object): Promise<T> => {
+    const id = ids.run('command')
+    await store.enqueueCommand({ id, name, runId, args: JSON.stringify(args), at: clock.now() })
+    for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
+      const told = await answer<T>(id)
+      if (told) return told
+      await pause(askEveryMs)
+    }
+    const owner = await store.owner()
+    throw new StoreError(
+      'owner_silent',
+      `process ${owner?.pid ?? '?'} owns the store and did not take the command '${name}' within ${answerWithinMs / 1000} s; it is kept and will be taken when the process comes to it`,
+      { runId, command: name, owner },
+    )
+  }
+
+  const onCircuits = async (
+    name: Parameters<typeof circuitCommand>[0],
+    alone: (operations: CircuitOperations) => Promise<readonly CircuitSummary[]>,
+    id?: string,
+  ): Promise<readonly CircuitSummary[]> => {
+    if (await store.owner()) {
+      return (await handOver<{ items: readonly CircuitSummary[] }>(noRun, circuitCommand(name), { id })).items
+    }
+    const base = besideStore(options.store ?? '.holdfast/holdfast.db')
+    const shelf = base === undefined ? noShelf : fileShelf(`${base}.circuits.json`)
+    return alone(circuitOperations(shelvedCircuits(shelf, clock)))
   }
 
   return {
@@ -171,20 +209,14 @@ export function createClient(options: { readonly store?: string | Store | undefi
     owner: () => store.owner(),
     async command(runId, name, args = {}) {
       const row = name === 'import' ? undefined : await rowOf(runId)
-      const id = ids.run('command')
       const given = name === 'fork' && row ? { ...args, id: args.id ?? ids.run(row.workflow) } : args
-      await store.enqueueCommand({ id, name, runId, args: JSON.stringify(given), at: clock.now() })
-      for (let waited = 0; waited < answerWithinMs; waited += askEveryMs) {
-        const told = await answer(id)
-        if (told) return told
-        await pause(askEveryMs)
-      }
-      const owner = await store.owner()
-      throw new StoreError(
-        'owner_silent',
-        `process ${owner?.pid ?? '?'} owns the store and did not take the command '${name}' within ${answerWithinMs / 1000} s; it is kept and will be taken when the process comes to it`,
-        { runId, command: name, owner },
-      )
+      return handOver<CommandAnswer>(runId, name, given)
+    },
+    cost: ({ since } = {}) => costReport(store, since),
+    circuits: {
+      list: () => onCircuits('list', operations => operations.list()),
+      reset: id => onCircuits('reset', async operations => [await operations.reset(id)], id).then(firstOf),
+      isolate: id => onCircuits('isolate', async operations => [await operations.isolate(id)], id).then(firstOf),
     },
     diagnostics: runId => diagnosticsOf(store, runId, clock.now()),
     quarantine: { list: options => listQuarantine(store, options), show: runId => evidenceOf(store, runId) },
@@ -195,3 +227,5 @@ export function createClient(options: { readonly store?: string | Store | undefi
     close: () => store.close(),
   }
 }
+
+const firstOf = <T>([first]: readonly T[]): T => first as T

@@ -5,6 +5,7 @@
 import { encodeError, HoldfastError } from '../errors.ts'
 import type { Command, Store } from '../store/store.ts'
 import type { Budget, Logger, Run } from './api.ts'
+import { carryOutOnCircuits } from './circuit-commands.ts'
 import type { ForkPlan } from './operations/fork.ts'
 import type { OperatedRuntime } from './operations/operations-api.ts'
 
@@ -12,7 +13,7 @@ export interface CommandDeskOptions {
   readonly store: Store
   readonly epoch: number
   readonly log: Logger
-  readonly runtime: Pick<OperatedRuntime, 'get' | 'retry' | 'fork' | 'stage' | 'quarantine' | 'import'>
+  readonly runtime: Pick<OperatedRuntime, 'get' | 'retry' | 'fork' | 'stage' | 'quarantine' | 'import' | 'circuits'>
 }
 
 export interface CommandDesk {
@@ -102,6 +103,8 @@ export function createCommandDesk(options: CommandDeskOptions): CommandDesk {
 
   const handle = async (command: Command): Promise<void> => {
     try {
+      const told = await carryOutOnCircuits(command, options.runtime.circuits)
+      if (told !== undefined) return await store.replyToCommand(epoch, command.id, { value: JSON.stringify(told) })
       const work: CarryOut | undefined = Object.hasOwn(carryOut, command.name)
         ? carryOut[command.name as CommandName]
         : undefined

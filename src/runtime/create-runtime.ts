@@ -10,22 +10,27 @@ import { builtInChecks } from '../health/checks.ts'
 import { createDegradation } from '../health/degradation.ts'
 import { createHealthMonitors } from '../health/monitors.ts'
 import { parseOptions } from '../options.ts'
+import { createKeyRests } from '../resilience/call-gate.ts'
+import type { ResponseCache } from '../resilience/response-cache.ts'
 import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
-import type { CloseOptions, ListOptions, Run, RuntimeOptions, StartOptions } from './api.ts'
+import type { CloseOptions, DegradationReport, ListOptions, Run, RuntimeOptions, StartOptions } from './api.ts'
 import { createBinding } from './binding.ts'
-import { createSupervisedCircuits } from './circuits.ts'
+import { fileShelf, noShelf } from './circuit-shelf.ts'
+import { type CircuitOperations, circuitOperations, createSupervisedCircuits } from './circuits.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commit-pipeline.ts'
 import { explainRun } from './explain/explain-run.ts'
 import type { ExplainOptions } from './explain/explanation.ts'
+import { createIncidents } from './incidents.ts'
 import { createJournalFeed } from './journal-feed.ts'
 import { createKeepAlive } from './keep-alive.ts'
 import { listRuns } from './listing.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './live.ts'
 import { createModelCalls } from './model-calls.ts'
+import { type ModelParts, modelPartsOf } from './model-parts.ts'
 import { backupOf } from './operations/backup.ts'
 import { diagnosticsOf } from './operations/diagnostics.ts'
 import { Operations } from './operations/operations.ts'
@@ -65,7 +70,7 @@ export async function createRuntime(given: RuntimeOptions = {}): Promise<Operate
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
   let runtime: HoldfastRuntime | undefined
   try {
-    runtime = new HoldfastRuntime(options, epoch)
+    runtime = new HoldfastRuntime(options, epoch, await modelPartsOf(options))
     await runtime.begin()
     return runtime
   } catch (error) {
@@ -106,9 +111,12 @@ class HoldfastRuntime implements OperatedRuntime {
   readonly #metrics
   readonly #operations: Operations
   readonly #retention: Retention
+  readonly #cache: ResponseCache
+  readonly #degradation: () => DegradationReport
+  readonly circuits: CircuitOperations
   #closing: Promise<void> | undefined
 
-  constructor(options: ResolvedOptions, epoch: number) {
+  constructor(options: ResolvedOptions, epoch: number, parts: ModelParts) {
     this.#options = options
     const { clock, random, store, log, remedies, profiles } = options
     const onDefect = (error: unknown): void =>
@@ -134,7 +142,30 @@ class HoldfastRuntime implements OperatedRuntime {
       withDegradation: !options.minimal,
     })
     const degradation = createDegradation(() => this.#supervisor.supervisor('monitors'), clock)
-    const circuits = createSupervisedCircuits(() => this.#supervisor.supervisor('providers'), clock)
+    const { besideStore } = options
+    const incidents = createIncidents(({ type, incident: { circuit } }) => {
+      if (type === 'incident.closed') return degradation.recovered(circuit)
+      degradation.report(circuit, `circuit '${circuit}' is open: what it stands for is left alone for a while`)
+      log.warn({ circuit }, `circuit '${circuit}' has opened`)
+    })
+    const shelf = besideStore === undefined ? noShelf : fileShelf(`${besideStore}.circuits.json`)
+    for (const { name, state, context } of shelf.read().values()) {
+      if (state === 'open' || state === 'half-open') incidents.resume(name, context.since)
+    }
+    const circuits = createSupervisedCircuits({
+      supervisor: () => this.#supervisor.supervisor('providers'),
+      clock,
+      shelf,
+      onEvent: incidents.follow,
+    })
+    const { providers } = options
+    this.#cache = parts.cache
+    this.circuits = circuitOperations(circuits)
+    this.#degradation = () => ({
+      level: degradation.level(),
+      components: degradation.components(),
+      incidents: incidents.list(),
+    })
     this.#services = {
       epoch,
       clock,
@@ -161,7 +192,8 @@ class HoldfastRuntime implements OperatedRuntime {
         for (const { name, healthy } of found) if (healthy) degradation.recovered(name)
         return { healthy: found.every(monitor => monitor.healthy || !monitor.critical), monitors: found }
       },
-      generate: createModelCalls(options.providers, circuits, options.prices),
+      generate: createModelCalls({ providers, circuits, ...parts, rests: createKeyRests(), incidents }),
+      findRun: runId => this.#runs.find(runId),
       degraded: (part, run) => degradation.report(part.component ?? `${run.id}/${part.stage ?? ''}`, part.reason),
       systemState: () => ({ mode: options.minimal ? 'minimal' : 'full', degradation: degradation.level() }),
       waitsOf,
@@ -304,6 +336,10 @@ class HoldfastRuntime implements OperatedRuntime {
     return from === undefined ? this.#feed.followAll() : this.#feed.followAllFrom(from)
   }
 
+  async degradation() {
+    return this.#degradation()
+  }
+
   async metrics() {
     return this.#metrics.export()
   }
@@ -334,6 +370,7 @@ class HoldfastRuntime implements OperatedRuntime {
     this.#runs.close(pipeline.failure ?? reason)
     this.#feed.close()
     wheel.close()
+    this.#cache.close()
     await this.#supervisor.stop()
     await this.#options.store.close()
   }

@@ -72,6 +72,7 @@ export class ActorRun implements RestorableRun, Committable {
   status: RunStatus
   failure: RunFailure | undefined
   lastFailed: LiveRun['lastFailed']
+  account: LiveRun['account']
   /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
   isRebuilt = false
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */

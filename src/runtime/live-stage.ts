@@ -28,7 +28,7 @@ import { decodeResult, encodeJson } from '../workflow/results.ts'
 import type { LastFailure } from '../workflow/stage-context.ts'
 import { FunctionAttempt } from './attempt.ts'
 import { bounded } from './bounded-work.ts'
-import { restartBudgetLeft } from './budget.ts'
+import { countForAncestors, restartBudgetLeft } from './budget.ts'
 import { checkedValue } from './checked-value.ts'
 import { journalOfDecision } from './decisions.ts'
 import { noteDivergence } from './divergence.ts'
@@ -238,7 +238,10 @@ export class ActorStage implements LiveStage {
   /** Writes down which rule decided, with its counters and what else there was. */
   explainDecision(rule: StageRule, context: StageMachineContext): void {
     const { run, policy } = this
-    if (rule === 'restart' || rule === 'change_plan') run.memory.counters.restarts++
+    if (rule === 'restart' || rule === 'change_plan') {
+      run.memory.counters.restarts++
+      countForAncestors(run, { restarts: 1 })
+    }
     const { type, data } = journalOfDecision(rule, context, policy, run.services.clock.now())
     run.journal(type, data, { stage: this.name })
   }

@@ -12,6 +12,8 @@ import type {
 } from '../../machines/stage.machine.ts'
 import type { WorkflowMachineEvent } from '../../machines/workflow.machine.ts'
 import type { EncodedError } from '../errors.ts'
+import type { BudgetAccount } from '../resilience/budget.ts'
+import type { PieceSink } from '../resilience/model-answer.ts'
 import type { ProfileOverrides } from '../resilience/profile-overrides.ts'
 import type { ResolvedProfile } from '../resilience/profiles.ts'
 import type { JournalRow, JsonText, LedgerRow, NewRun, RunStatus } from '../store/store.ts'
@@ -107,6 +109,8 @@ export interface LiveRun {
   readonly isRebuilt: boolean
   /** The process has let go of the run without ending it: nothing is written or started any more. */
   readonly detached: boolean
+  /** What of its budget is set aside for calls under way; made when the first call asks. */
+  account: BudgetAccount | undefined
   /** What the next commit will hold. */
   readonly pending: PendingWrite
   /** Carries out `work`, which may send events to the run's actors, and what follows from it at once; then asks for a commit. */
@@ -289,7 +293,9 @@ export interface RunServices {
   /** Examines the ground by the health monitors. */
   preflight(cwd: string, signal: AbortSignal): Promise<PreflightReport>
   /** Makes a model call with retries, circuits and fallbacks; records it in the ledger. */
-  generate(attempt: Attempt, options: GenerateOptions): Promise<GenerateResult<unknown>>
+  generate(attempt: Attempt, options: GenerateOptions, sink?: PieceSink): Promise<GenerateResult<unknown>>
+  /** The run of that id, where it is in memory. */
+  findRun(runId: string): LiveRun | undefined
   /** Something of a run works less well. */
   degraded(part: DegradedPart, run: LiveRun): void
   /** What the run waits for, if nothing in it works. */

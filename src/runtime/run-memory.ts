@@ -27,6 +27,18 @@ export interface Counters {
   outputTokens: number
   usd: number
   wastedUsd: number
+  /** The same tokens at the premium model of the task, as far as its price is known. */
+  baselineUsd: number
+  unknownBaselines: number
+  /** Costs that make no sense: negative, no number, absurdly large. */
+  oddCosts: number
+  /** Calls that were under way when their process died, and may have been charged. */
+  unknownCalls: number
+  /** What the child runs below have used, at any depth: it counts for the budget, and is theirs in reports. */
+  childUsd: number
+  childTokens: number
+  childCalls: number
+  childRestarts: number
 }
 
 const freshCounters = (): Counters => ({
@@ -45,6 +57,14 @@ const freshCounters = (): Counters => ({
   outputTokens: 0,
   usd: 0,
   wastedUsd: 0,
+  baselineUsd: 0,
+  unknownBaselines: 0,
+  oddCosts: 0,
+  unknownCalls: 0,
+  childUsd: 0,
+  childTokens: 0,
+  childCalls: 0,
+  childRestarts: 0,
 })
 
 /** As JSON, without those that stand where they began: they are written with every step of a run. */
@@ -116,6 +136,8 @@ export interface RunMemory {
   readonly amended: Amendments
   /** How far each stage has come: ledger entries that succeeded, and the highest fraction it told. It only grows. */
   readonly progress: Map<string, { entries: number; fraction: number }>
+  /** Of this process: model calls that are being made, by their place in the ledger. */
+  readonly callsUnderWay: Set<string>
   /** Stages whose compensation has run. */
   readonly compensated: Set<string>
   /** How often an invoke id of a machine of one's own has been started. */
@@ -164,6 +186,7 @@ export function emptyMemory(): RunMemory {
     degraded: [],
     amended: { reopenedAt: null, budget: undefined, tier: undefined },
     progress: new Map(),
+    callsUnderWay: new Set(),
     compensated: new Set(),
     occurrences: new Map(),
     sources: new Map(),

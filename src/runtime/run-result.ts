@@ -3,9 +3,10 @@
 import { decodeError, type EncodedError } from '../errors.ts'
 import { classifyError } from '../resilience/classify.ts'
 import type { RunStatus } from '../store/store.ts'
-import type { RunCost, RunError, RunPerformance, RunResult, StagePerformance } from './api.ts'
+import type { RunError, RunPerformance, RunResult, StagePerformance } from './api.ts'
 import type { LiveRun, RunFailure } from './live.ts'
-import type { Counters, RunMemory } from './run-memory.ts'
+import { costOf } from './run-cost.ts'
+import type { RunMemory } from './run-memory.ts'
 
 /** What a result is made from. */
 export type EndedRun = Pick<LiveRun, 'id' | 'memory' | 'failure'> & {
@@ -61,26 +62,6 @@ function recommend(failure: RunFailure, kind: string, runId: string): string[] {
     return ["raise the stage's `timeout`, or split its work into steps", look]
   if ((failure.error as EncodedError).name === 'ValidationError') return ['mend the value that the message names', look]
   return [look]
-}
-
-function costOf(counters: Counters): RunCost {
-  const unknown = counters.unpricedCalls > 0
-  return {
-    usd: unknown ? 'unknown' : counters.usd,
-    inputTokens: counters.inputTokens,
-    outputTokens: counters.outputTokens,
-    calls: counters.calls,
-    unpricedCalls: counters.unpricedCalls,
-    cachedCalls: counters.cachedCalls,
-    replayedCalls: counters.replayedCalls,
-    wastedUsd: counters.wastedUsd,
-    baselineUsd: counters.calls === 0 ? 0 : 'unknown',
-    savedUsd: counters.calls === 0 ? 0 : 'unknown',
-    savingsPercent: counters.calls === 0 ? 0 : 'unknown',
-    warnings: unknown
-      ? [`${counters.unpricedCalls} of ${counters.calls} calls have no price, so the total is unknown`]
-      : [],
-  }
 }
 
 /**

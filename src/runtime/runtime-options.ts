@@ -1,5 +1,6 @@
 /** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
 
+import { resolve } from 'node:path'
 import { pino } from 'pino'
 import { z } from 'zod'
 import { readProfileOverrides } from '../config/environment.ts'
@@ -7,7 +8,7 @@ import { OptionsError } from '../errors.ts'
 import type { HealthCheck } from '../health/check.ts'
 import { parseOptions } from '../options.ts'
 import type { Provider } from '../providers/provider.ts'
-import type { ModelEntry } from '../providers/registry.ts'
+import { type ModelEntry, parseModelEntries } from '../providers/registry.ts'
 import { type ProfileOverrides, withOverrides } from '../resilience/profile-overrides.ts'
 import { type KnownProfiles, profileOf, type ResolvedProfile, resolveProfile } from '../resilience/profiles.ts'
 import { memoryStore } from '../store/memory-store.ts'
@@ -21,7 +22,6 @@ import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workfl
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
 import { providersFromEnvironment } from './environment-providers.ts'
 import type { KeptOptions } from './live.ts'
-import { createModelPrices, type ModelPrices } from './model-prices.ts'
 import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
@@ -116,7 +116,9 @@ export interface ResolvedOptions {
   readonly store: Store
   readonly workflows: readonly AnyWorkflow[]
   readonly providers: readonly Provider[]
-  readonly prices: ModelPrices
+  readonly models: readonly ModelEntry[]
+  /** What the names of files beside the store begin with; undefined for a store that is no file. */
+  readonly besideStore: string | undefined
   readonly profiles: KnownProfiles
   /** What the environment changes in every profile. */
   readonly overrides: ProfileOverrides
@@ -144,13 +146,13 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
   for (const [task, profile] of Object.entries(options.tasks ?? {})) {
     checkProfile(profile, known, `createRuntime: tasks.${task}`)
   }
-  const providers = options.providers ?? providersFromEnvironment(clock)
   const log = loggerOf(options.logger)
   return {
-    store: storeOf(options.store ?? '.holdfast/holdfast.db'),
+    store: storeOf(options.store ?? usualStore),
     workflows: options.workflows ?? [],
-    providers,
-    prices: createModelPrices(providers, options.models ?? [], clock, log),
+    providers: options.providers ?? providersFromEnvironment(clock),
+    models: parseModelEntries(options.models ?? []),
+    besideStore: besideStore(options.store ?? usualStore),
     profiles: known,
     overrides: readProfileOverrides(),
     checks: options.health?.checks ?? [],
@@ -222,6 +224,13 @@ function ownOverrides({ maxRetries, timeoutMultiplier }: ProfileOverrides): Prof
     ...(maxRetries === undefined ? {} : { maxRetries }),
     ...(timeoutMultiplier === undefined ? {} : { timeoutMultiplier }),
   }
+}
+
+const usualStore = '.holdfast/holdfast.db'
+
+/** `/x/holdfast` for a store in `/x/holdfast.db`. */
+export function besideStore(store: string | Store): string | undefined {
+  return typeof store === 'string' && store !== ':memory:' ? resolve(store).replace(/\.db$/, '') : undefined
 }
 
 /** A store by its path; `':memory:'` lives as long as the process. */

@@ -7,17 +7,10 @@ import { z } from 'zod'
 import { decodeError, type EncodedError, ValidationError } from '../errors.ts'
 import { parseOptions, suggestion } from '../options.ts'
 import { type Duration, toMs } from '../time/duration.ts'
-import type {
-  GenerateOptions,
-  GenerateResult,
-  GenerateStream,
-  StageContext,
-  StageModel,
-  StepContext,
-  StepOptions,
-} from '../workflow/stage-context.ts'
+import type { GenerateOptions, StageContext, StageModel, StepContext, StepOptions } from '../workflow/stage-context.ts'
 import { startChildRun } from './child-runs.ts'
 import type { Attempt } from './live.ts'
+import { streamOf } from './model-streams.ts'
 import { handled } from './stage-promises.ts'
 import { runStep } from './steps.ts'
 
@@ -154,22 +147,10 @@ function recordedAnswer(data: string): unknown {
 }
 
 function stageModel(attempt: Attempt): StageModel {
-  const generate = (options: GenerateOptions): Promise<GenerateResult<unknown>> =>
-    handled(attempt.stage.run.services.generate(attempt, options))
+  const { generate } = attempt.stage.run.services
   return {
-    generate: generate as StageModel['generate'],
-    stream: ((options: GenerateOptions) => streamOf(generate(options))) as StageModel['stream'],
-  }
-}
-
-/** An answer that comes whole is a stream of one piece. */
-function streamOf(result: Promise<GenerateResult<unknown>>): GenerateStream<unknown> {
-  return {
-    result,
-    async *[Symbol.asyncIterator]() {
-      const { text } = await result
-      if (text !== '') yield text
-    },
+    generate: ((options: GenerateOptions) => handled(generate(attempt, options))) as StageModel['generate'],
+    stream: ((options: GenerateOptions) => streamOf(sink => generate(attempt, options, sink))) as StageModel['stream'],
   }
 }
 

@@ -86,7 +86,7 @@ async function tryStep<T>(
   const record = (state: 'intended' | 'succeeded' | 'failed', data: string): void =>
     run.putLedger({ stage: stage.name, key, kind: 'step', state, data })
   run.dispatch(() => {
-    record('intended', doubtsOf(run.ledger(stage.name, key)))
+    record('intended', JSON.stringify(doubtsOf(run.ledger(stage.name, key))))
     run.journal('step.intended', { key }, stage.where(attempt))
   })
   await attempt.durable()
@@ -96,7 +96,7 @@ async function tryStep<T>(
   } catch (error) {
     attempt.ensureCurrent()
     run.dispatch(() => {
-      record('failed', JSON.stringify({ error: encodeError(error) }))
+      record('failed', JSON.stringify({ error: encodeError(error), ...doubtsOf(run.ledger(stage.name, key)) }))
       run.journal('step.failed', { key, error: encodeError(error) }, stage.where(attempt))
     })
     await attempt.durable()

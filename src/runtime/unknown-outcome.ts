@@ -25,10 +25,10 @@ interface Doubt {
   readonly doubts?: number
 }
 
-/** What an entry that is intended anew keeps of the earlier time: how often it was unknown. */
-export function doubtsOf(row: LedgerRow | undefined): JsonText {
-  const { doubts } = row?.state === 'unknown' ? (JSON.parse(row.data) as Doubt) : {}
-  return doubts === undefined ? '{}' : JSON.stringify({ doubts })
+/** What an entry that did not succeed keeps of the earlier time: how often it was unknown. */
+export function doubtsOf(row: LedgerRow | undefined): Doubt {
+  const { doubts } = row ? (JSON.parse(row.data) as Doubt) : {}
+  return doubts === undefined ? {} : { doubts }
 }
 
 /** The name under which the answer for this entry waits in the inbox. */
@@ -70,11 +70,13 @@ export async function settleUnknown(
   const { key, kind } = row
   const policy = stage.profile.unknownOutcome
   const isNew = row.state === 'intended'
-  const doubts = ((JSON.parse(row.data) as Doubt).doubts ?? 0) + (isNew ? 1 : 0)
+  const data = JSON.parse(row.data) as Doubt
+  const doubts = (data.doubts ?? 0) + (isNew ? 1 : 0)
   if (isNew) {
     run.dispatch(() => {
+      if (kind === 'call') run.memory.counters.unknownCalls++
       run.journal(kind === 'call' ? 'call.unknown' : 'step.unknown', { key, policy }, stage.where(attempt))
-      if (policy !== 'retry') run.putLedger({ ...row, state: 'unknown', data: JSON.stringify({ doubts }) })
+      if (policy !== 'retry') run.putLedger({ ...row, state: 'unknown', data: JSON.stringify({ ...data, doubts }) })
     })
   }
   if (policy === 'retry') return undefined

@@ -60,14 +60,20 @@ export const journalEventTypes = {
   'step.failed': 'A step failed. data: key, error',
   'step.unknown': 'A step was under way when its process died; whether it happened is unknown. data: key, policy',
   'call.intended': 'A model call is about to be made. data: key, task',
-  'call.attempted': 'One try of a model call ended. data: key, provider, model, tier, outcome, kind?',
-  'call.succeeded': 'A model call was answered. data: key, provider, model, usage, cost',
+  'call.attempted':
+    'One try of a model call failed or was refused. data: key, provider, model, tier, apiKey?, outcome, kind, error?, durationMs?, retryAfterMs?',
+  'call.fell_back': 'A model call goes on elsewhere. data: key, from, to, kind, rule',
+  'call.succeeded':
+    'A model call was answered. data: key, provider, model, tier, attempts, usage, cost, hops?, cached?',
   'call.failed': 'A model call failed. data: key, kind, error',
   'call.unknown': 'A model call was under way when its process died. data: key, policy',
   'call.replayed': 'A recorded answer was given instead of a call. data: key',
   'ledger.superseded': 'Recorded effects of a stage will be asked anew; they stay booked. data: keys[]',
   'ledger.diverged':
     'A stage succeeded without asking for what an earlier execution had recorded. data: unasked[] of keys',
+  'incident.opened': 'A circuit opened while this call was made. data: id, circuit, kind, message',
+  'incident.closed':
+    'A circuit closed again while this call was made. data: id, circuit, openedAt, closedAt, runs, stages',
   'sleep.begun': 'A stage sleeps. data: key, until',
   'sleep.ended': 'The sleep is over. data: key',
   'wait.begun': 'A stage waits for a signal. data: key, name, until?',

@@ -103,6 +103,7 @@ export function scriptedProvider(
     id,
     models,
     calls,
+    tellsCost: script.some(entry => typeof entry === 'function' || (typeof entry === 'object' && 'cost' in entry)),
     generate: next,
     async *stream(request, context) {
       const answer = await next(request, context)

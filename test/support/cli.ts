@@ -38,15 +38,25 @@ export interface CliPlace {
 
 const main = join(projectRoot, 'dist/src/cli/main.js')
 
-/** @param files what is in the directory at first, by name */
-export function createCliPlace(files: Readonly<Record<string, string>> = {}): CliPlace {
+/**
+ * @param files what is in the directory at first, by name
+ * @param variables added to the environment of its processes
+ */
+export function createCliPlace(
+  files: Readonly<Record<string, string>> = {},
+  variables: Readonly<Record<string, string>> = {},
+): CliPlace {
   const directory = mkdtempSync(join(tmpdir(), 'hf-'))
   const children = new Set<ChildProcess>()
   const write = (name: string, text: string): void => writeFileSync(join(directory, name), text)
   for (const [name, text] of Object.entries(files)) write(name, text)
 
   const begin = (stdin: string, args: readonly string[]): Started => {
-    const child = spawn(process.execPath, [main, ...args], { cwd: directory, env: environment(), stdio: 'pipe' })
+    const child = spawn(process.execPath, [main, ...args], {
+      cwd: directory,
+      env: { ...environment(), ...variables },
+      stdio: 'pipe',
+    })
     children.add(child)
     child.stdin.end(stdin)
     const heard = { stdout: '', stderr: '' }
@@ -94,5 +104,7 @@ export function createCliPlace(files: Readonly<Record<string, string>> = {}): Cl
 /** That of this process, without what it says to Holdfast. */
 const environment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:HOLDFAST_|NO_COLOR$|FORCE_COLOR$)/.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(?:HOLDFAST_|(?:OPENAI|ANTHROPIC)_API_KEY$|NO_COLOR$|FORCE_COLOR$)/.test(name),
+    ),
   )

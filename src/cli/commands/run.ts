@@ -18,6 +18,7 @@ import { asOwner, beside } from '../open-store.ts'
 import { collected, overridesOf, parseBudget, parseInput } from '../parse-flags.ts'
 import { planLines } from '../print-plan.ts'
 import type { Session } from '../session.ts'
+import { sayNotice, spendingNotice } from '../spending-notice.ts'
 import type { Does } from './command.ts'
 
 interface RunFlags {
@@ -69,11 +70,14 @@ export function addRun(program: Command, does: Does): void {
 
 async function run(session: Session, [name = '']: readonly string[], flags: RunFlags): Promise<ExitCode> {
   // All that can be wrong with what was asked is found before the store is touched.
-  const budget = parseBudget(flags.budget)
+  const given = parseBudget(flags.budget)
   const input = await inputFor(name, flags)
   const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
-  if (flags.dryRun) return showPlan(session, loaded, { input, budget, profile: flags.profile, ...overrides })
+  if (flags.dryRun) return showPlan(session, loaded, { input, budget: given, profile: flags.profile, ...overrides })
+  const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile: flags.profile })
+  const { budget } = notice
+  sayNotice(session, notice)
   const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
   if (flags.detach) return startDetached(session, { name, id, input, flags })
   return beside(session, async client => {
@@ -122,7 +126,9 @@ const begin = (
 
 /** A bundled workflow examines the directory that one is in, unless told. */
 function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
-  return parseInput({ input, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
+  // A text may be piped into it as it is.
+  const plainText = name === 'summarize' && input !== undefined && /^[@-]/.test(input) ? 'text' : undefined
+  return parseInput({ input, plainText, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
 }
 
 async function isUnfinished(client: Client, id: string): Promise<boolean> {

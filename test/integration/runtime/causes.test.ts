@@ -153,7 +153,7 @@ describe('an answer that is not what was asked for', () => {
       const prompt = lastFailure ? `again, since: ${lastFailure.message}` : 'p'
       return (await model.generate({ prompt, schema: z.object({ n: z.number() }) })).object
     })
-    const { result, events } = await runToEnd(workflow, ['no JSON', '{"n":1}'])
+    const { result, events } = await runToEnd(workflow, ['no JSON', 'no JSON, asked to mend it', '{"n":1}'])
     expect(result).toMatchObject({ success: true, output: { n: 1 }, restarts: 1 })
     expect(seen).toMatchObject([undefined, { kind: 'invalid_response', type: 'provider' }])
     expect(seen[1]?.message).toContain('is no JSON')

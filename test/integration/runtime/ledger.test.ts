@@ -177,6 +177,30 @@ describe('a model call whose outcome is unknown', () => {
     expect(keys.length).toBe(1)
     await runtime.close()
   })
+
+  it('keeps what it has cost and how often it was unknown when it is made again and fails', async () => {
+    const world = createWorld()
+    const providers = [scriptedProvider([{ text: 'no', cost: 2 }], { clock: world.clock, loop: true })]
+    const profile = defineProfile({ extends: asking, restart: { intensity: 0 } })
+    const workflow = begin().stage('ask', { profile, fallback: () => 'instead' }, async ({ model }) => {
+      return (await model.generate({ prompt: 'dear', key: 'dear', check: () => false })).text
+    })
+    await dieUnderWay(world, workflow, { providers })
+    const runtime = await world.open({ workflows: [workflow], providers })
+    await world.clock.advance('1s')
+    const run = await runtime.get('r')
+    await run.signal('holdfast.outcome', { stage: 'ask', key: 'call:(dear)', outcome: 'retry' })
+    expect(await settle(world.clock, run.result(), 60_000)).toMatchObject({
+      success: true,
+      output: 'instead',
+      cost: { warnings: expect.arrayContaining([expect.stringMatching(/^1 call.*under way/)]) },
+    })
+    const row = (await world.store.readLedger('r')).find(({ key }) => key === 'call:(dear)')
+    expect(row?.state).toBe('failed')
+    expect(JSON.parse(row?.data ?? '{}')).toMatchObject({ doubts: 1, spend: { usd: expect.any(Number) } })
+    expect(JSON.parse(row?.data ?? '{}').spend.usd).toBeGreaterThan(0)
+    await runtime.close()
+  })
 })
 
 describe('code that changed what it asks', () => {

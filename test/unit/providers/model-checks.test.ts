@@ -133,4 +133,21 @@ describe('pingModels', () => {
     expect(server.calls).toHaveLength(2)
     expect(results[1]?.reason).toMatch(/answered 401/)
   })
+
+  it('waits for each model for 10 s at the most', async () => {
+    const clock = virtualClock()
+    const provider = scriptedProvider([{ text: 'late', delay: '1m' }, 'ok'], {
+      clock,
+      models: [
+        { id: 'slow', tier: 'cheap' },
+        { id: 'quick', tier: 'cheap' },
+      ],
+    })
+    const pending = pingModels([provider], { clock, signal: new AbortController().signal })
+    await clock.advance('30s')
+    expect(await pending).toMatchObject([
+      { model: 'slow', outcome: 'failed', latencyMs: 10_000, reason: 'no answer within 10 s' },
+      { model: 'quick', outcome: 'answered' },
+    ])
+  })
 })

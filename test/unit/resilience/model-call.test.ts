@@ -70,12 +70,19 @@ describe('a model call', () => {
       provider: 'a',
       model: 'a',
       tier: 'capable',
+      cost: 'unknown',
       attempts: 1,
       hops: [{ provider: 'a', model: 'a', tier: 'capable', attempts: 1, outcome: 'answered' }],
       degraded: false,
     })
     expect(provider.calls[0]?.context).toMatchObject({ idempotencyKey: 'key', attempt: 1 })
     expect(clock.pending).toBe(0)
+  })
+
+  test('falls back to a provider that needs no key in its turn', async () => {
+    const keyless = { ...scripted('local', ['from near']), keyCount: 0 }
+    const { settle } = setUp([scripted('first', [badKey]), keyless, scripted('far', ['from far'])])
+    expect((await settle()).outcome).toMatchObject({ provider: 'local', answer: { text: 'from near' } })
   })
 
   test('retries what the profile retries, with growing waits', async () => {

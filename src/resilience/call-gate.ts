@@ -1,0 +1,160 @@
+/**
+ * The circuits that a call goes through: that of its provider, and, once they have been blamed for something, those of
+ * its model and of its key. A failure counts against the one that is to blame and no other, so a bad key or a missing
+ * model condemns no provider. A rate limit counts against none: it says how long the key is to rest, and a key that
+ * rests is asked after one that does not.
+ */
+import type { Provider } from '../providers/provider.ts'
+import type { Circuit, CircuitPermit } from './circuit.ts'
+import type { CircuitSettings } from './circuit-options.ts'
+import type { Circuits } from './circuits.ts'
+import type { Classification } from './classify.ts'
+
+export interface Route {
+  readonly provider: Provider
+  readonly model: string | undefined
+  /** Which of the provider's keys, from 0. */
+  readonly keyIndex: number
+}
+
+/** The gate of one route, as a circuit, and what it must be told of each attempt that failed. */
+export interface CallGate {
+  readonly circuit: Circuit
+  /** What the attempt failed with; its permits wait for it, since it says who is to blame. */
+  blame(failure: Classification): void
+  /** The tries are over: whatever permit is still held says nothing. */
+  end(): void
+}
+
+const circuitOfModel = (provider: string, model: string): string => `${provider}/${model}`
+/** Keys are counted from 1, as people do. */
+const circuitOfKey = (provider: string, keyIndex: number): string => `${provider}#${keyIndex + 1}`
+
+/** The names of the circuits that a target may be blamed by. */
+export const circuitsOfTarget = (target: { provider: string; model: string; key?: number }): readonly string[] => [
+  target.provider,
+  circuitOfModel(target.provider, target.model),
+  circuitOfKey(target.provider, (target.key ?? 1) - 1),
+]
+
+/** The circuits of a route that there are, the widest first. */
+function circuitsOf(circuits: Circuits, { provider, model, keyIndex }: Route, settings: CircuitSettings): Circuit[] {
+  const narrow = [
+    model === undefined ? undefined : circuits.find(circuitOfModel(provider.id, model)),
+    circuits.find(circuitOfKey(provider.id, keyIndex)),
+  ]
+  return [circuits.of(provider.id, settings), ...narrow.filter(circuit => circuit !== undefined)]
+}
+
+/** One that needs no key has one that is nothing: what is to blame for a refusal has a name all the same. */
+export const keysOf = ({ keyCount = 1 }: Provider): readonly number[] =>
+  Array.from({ length: Math.max(1, keyCount) }, (_, index) => index)
+
+/** Whether a call to this model would be let through now, with one of the keys at least. */
+export function isRouteOpen(circuits: Circuits, provider: Provider, model: string | undefined): boolean {
+  const isOpen = (name: string): boolean => circuits.find(name)?.isAvailable() ?? true
+  return (
+    isOpen(provider.id) &&
+    (model === undefined || isOpen(circuitOfModel(provider.id, model))) &&
+    keysOf(provider).some(index => isOpen(circuitOfKey(provider.id, index)))
+  )
+}
+
+export const isKeyOpen = (circuits: Circuits, provider: Provider, keyIndex: number): boolean =>
+  circuits.find(circuitOfKey(provider.id, keyIndex))?.isAvailable() ?? true
+
+export function createCallGate(circuits: Circuits, route: Route, settings: CircuitSettings): CallGate {
+  const all = (): Circuit[] => circuitsOf(circuits, route, settings)
+  const refusing = (): Circuit =>
+    all().find(circuit => !circuit.isAvailable()) ?? circuits.of(route.provider.id, settings)
+  let held: { readonly circuit: Circuit; readonly permit: CircuitPermit }[] = []
+
+  const permitOf = (permits: typeof held): CircuitPermit => ({
+    success() {
+      for (const { permit } of permits) permit.success()
+    },
+    // Whose fault it was is told to `blame`; until then they are held.
+    failure() {
+      held = permits
+    },
+    release() {
+      held = permits
+    },
+  })
+
+  const widest = circuits.of(route.provider.id, settings)
+  return {
+    circuit: {
+      get name() {
+        return refusing().name
+      },
+      get state() {
+        return refusing().state
+      },
+      get failureCount() {
+        return widest.failureCount
+      },
+      settings: widest.settings,
+      isAvailable: () => all().every(circuit => circuit.isAvailable()),
+      remainingMs: () => refusing().remainingMs(),
+      metrics: () => widest.metrics(),
+      reset: () => widest.reset(),
+      isolate: () => widest.isolate(),
+      snapshot: () => widest.snapshot(),
+      acquire() {
+        const permits: typeof held = []
+        for (const circuit of all()) {
+          const permit = circuit.acquire()
+          if (permit === undefined) {
+            for (const taken of permits) taken.permit.release()
+            return undefined
+          }
+          permits.push({ circuit, permit })
+        }
+        return permitOf(permits)
+      },
+      refusal: () => refusing().refusal(),
+      execute: fn => widest.execute(fn),
+      stop() {},
+    },
+    blame(failure) {
+      const name = blamed(failure, route)
+      const permits = held
+      held = []
+      for (const { circuit, permit } of permits) circuit.name === name ? permit.failure() : permit.release()
+      if (name === undefined || permits.some(({ circuit }) => circuit.name === name)) return
+      circuits.of(name, settings).acquire()?.failure()
+    },
+    end() {
+      for (const { permit } of held) permit.release()
+      held = []
+    },
+  }
+}
+
+/** The circuit of whoever is to blame; none for what the request or its caller is to blame for. */
+function blamed({ kind, scope, type }: Classification, { provider, model, keyIndex }: Route): string | undefined {
+  if (kind === 'cancelled' || kind === 'rate_limit') return undefined
+  if (type === 'budget' || type === 'validation' || type === 'config') return undefined
+  if (scope === 'provider' || scope === 'network' || scope === 'region') return provider.id
+  if (scope === 'model') return model === undefined ? undefined : circuitOfModel(provider.id, model)
+  return scope === 'key' ? circuitOfKey(provider.id, keyIndex) : undefined
+}
+
+/** Until when keys asked not to be asked. Shared by all calls of a runtime. */
+export interface KeyRests {
+  rest(provider: string, keyIndex: number, until: number): void
+  /** Ms, 0 where it does not rest. */
+  until(provider: string, keyIndex: number): number
+}
+
+export function createKeyRests(): KeyRests {
+  const rests = new Map<string, number>()
+  return {
+    rest(provider, keyIndex, until) {
+      const name = circuitOfKey(provider, keyIndex)
+      rests.set(name, Math.max(until, rests.get(name) ?? 0))
+    },
+    until: (provider, keyIndex) => rests.get(circuitOfKey(provider, keyIndex)) ?? 0,
+  }
+}
