@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // `fast` is what runs while one works; `slow` starts processes, kills them, and type-checks generated programs.
 export default defineConfig({
   test: {
+    // The slow ones mostly wait for processes of theirs, so that one worker would leave a machine of two cores idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
       {
         test: {

@@ -146,11 +146,13 @@ test('a zombie that is continued after another has taken over changes nothing', 
   let owner: { epoch: number } | undefined
   for (let tries = 0; owner === undefined && tries < 20; tries++) {
     zombie.signal('SIGSTOP')
-    // It is alive, so the store is its own, until somebody takes its lock away by hand.
-    await expect(sqliteStore(file).claim({ pid: 1, host: 'here', at: 1 })).rejects.toMatchObject({
-      code: expect.stringMatching(/^store_(owned|failed)$/),
-    })
-    unlinkSync(`${file}-owner`)
+    if (tries === 0) {
+      // It is alive, so the store is its own, until somebody takes its lock away by hand.
+      await expect(sqliteStore(file).claim({ pid: 1, host: 'here', at: 1 })).rejects.toMatchObject({
+        code: expect.stringMatching(/^store_(owned|failed)$/),
+      })
+      unlinkSync(`${file}-owner`)
+    }
     // It may have been stopped in the middle of a transaction, which nobody else can get past.
     owner = await store.claim({ pid: process.pid, host: 'here', at: 1 }).catch(() => undefined)
     if (owner) break

@@ -9,7 +9,6 @@ import { stageMachine } from '../../../machines/stage.machine.ts'
 import { workflowMachine } from '../../../machines/workflow.machine.ts'
 import { OptionsError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
-import { loadPriceList } from '../../providers/price-list.ts'
 import type { ModelRequest } from '../../providers/provider.ts'
 import type { Budget, Run, Runtime } from '../../runtime/api.ts'
 import { createRuntime } from '../../runtime/create-runtime.ts'
@@ -116,8 +115,6 @@ export async function simulate(
     )
   }
   const simulations = new Simulations(target, settings, faults, options)
-  // A runtime loads it when it opens, which takes a time of its own only once: the first seed must not differ.
-  await loadPriceList().catch(() => undefined)
   const world = closeOutsideWorld()
   try {
     return await simulations.run(world)

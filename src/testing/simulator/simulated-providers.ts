@@ -37,6 +37,9 @@ const failures: readonly (readonly [weight: number, name: string, failure: Parti
 ]
 const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 'service unavailable' }
 
+/** What an answer of theirs costs, 1/1024 and 4/1024 USD a token, for a million. */
+const price = { inputUsdPerMTok: 1_000_000 / 1024, outputUsdPerMTok: 4_000_000 / 1024 }
+
 export function simulatedProviders(options: ProvidersOptions): readonly Provider[] {
   return ['one', 'two'].map(id => providerOf(id, options))
 }
@@ -57,7 +60,8 @@ function providerOf(id: string, options: ProvidersOptions): Provider {
 
   return {
     id,
-    models: (['cheap', 'capable', 'premium'] as const).map(tier => ({ id: `${id}-${tier}`, tier })),
+    // With a price no runtime loads the price list, which takes a time of its own and not that of the simulation.
+    models: (['cheap', 'capable', 'premium'] as const).map(tier => ({ id: `${id}-${tier}`, tier, price })),
     async generate(request, context) {
       if (!asked(context)) return new Promise<never>(() => {})
       const fails = random() < rate()
