@@ -10,7 +10,7 @@ const w = (provider: string, status: number | null, body: unknown, headers: Reco
   body,
 })
 
-/** As the documentation of each service describes its errors; a number after the kind is the hint, in ms. */
+/** Forms that services are known for, not checked against their pages; a number after the kind is the hint, in ms. */
 const described: readonly (readonly [expected: string, failure: ReturnType<typeof w>])[] = [
   [
     'rate_limit 7200000',
