@@ -97,12 +97,13 @@ export type {
   TreeNode,
   WaitSummary,
 } from './runtime/api.ts'
-export type { CircuitOperations, CircuitSummary } from './runtime/circuits.ts'
+export type { CircuitOperations, CircuitSummary } from './runtime/calls/circuits.ts'
+export type { CostReport } from './runtime/calls/cost-report.ts'
+export { anthropic, openaiCompatible, providersFromEnvironment } from './runtime/calls/environment-providers.ts'
+export type { Incident } from './runtime/calls/incidents.ts'
 export { type Client, type CommandAnswer, createClient, type RunReport } from './runtime/client.ts'
 export type { CommandArguments, CommandName } from './runtime/commands.ts'
-export type { CostReport } from './runtime/cost-report.ts'
 export { createRuntime } from './runtime/create-runtime.ts'
-export { anthropic, openaiCompatible, providersFromEnvironment } from './runtime/environment-providers.ts'
 export type {
   CauseLink,
   ExplainedStage,
@@ -114,7 +115,6 @@ export type {
   ToldDecision,
 } from './runtime/explain/explanation.ts'
 export type { DecisionDifference } from './runtime/explain/replay.ts'
-export type { Incident } from './runtime/incidents.ts'
 export type { Bundle } from './runtime/operations/bundle.ts'
 export type { Diagnostics, HealthFindingSummary } from './runtime/operations/diagnostics.ts'
 export type { ForkPlan } from './runtime/operations/fork.ts'
@@ -133,10 +133,10 @@ export type {
   StageNote,
 } from './runtime/operations/operations-api.ts'
 export type { RerunCost } from './runtime/operations/rerun-cost.ts'
-export { type PlannedStage, type PlanOptions, planOf, type RunPlan } from './runtime/plan.ts'
-export { estimatedUsd, type PlannedModel, planSpending, type SpendingPlan } from './runtime/spending.ts'
-export type { StageBound } from './runtime/static-bound.ts'
-export { validateModels } from './runtime/validate-models.ts'
+export { type PlannedStage, type PlanOptions, planOf, type RunPlan } from './runtime/planning/plan.ts'
+export { estimatedUsd, type PlannedModel, planSpending, type SpendingPlan } from './runtime/planning/spending.ts'
+export type { StageBound } from './runtime/planning/static-bound.ts'
+export { validateModels } from './runtime/planning/validate-models.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { restoreStore } from './store/sqlite-copy.ts'
 export { sqliteStore } from './store/sqlite-store.ts'

@@ -12,9 +12,9 @@ import type { Ids } from '../time/ids.ts'
 import type { Random } from '../time/random.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
-import type { CircuitOperations } from './circuits.ts'
+import type { CircuitOperations } from './calls/circuits.ts'
+import type { Incident } from './calls/incidents.ts'
 import type { ExplainOptions, Explanation } from './explain/explanation.ts'
-import type { Incident } from './incidents.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
 export interface Budget {

@@ -5,7 +5,7 @@
 import { encodeError, HoldfastError } from '../errors.ts'
 import type { Command, Store } from '../store/store.ts'
 import type { Budget, Logger, Run } from './api.ts'
-import { carryOutOnCircuits } from './circuit-commands.ts'
+import { carryOutOnCircuits } from './calls/circuit-commands.ts'
 import type { ForkPlan } from './operations/fork.ts'
 import type { OperatedRuntime } from './operations/operations-api.ts'
 

@@ -20,9 +20,9 @@ import { createIds, type Ids } from '../time/ids.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
-import { providersFromEnvironment } from './environment-providers.ts'
-import type { KeptOptions } from './live.ts'
+import { providersFromEnvironment } from './calls/environment-providers.ts'
 import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
+import type { KeptOptions } from './run/live.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",

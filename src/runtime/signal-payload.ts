@@ -4,9 +4,9 @@ import { suggestion } from '../options.ts'
 import type { JsonText } from '../store/store.ts'
 import type { WorkflowDefinition } from '../workflow/definition.ts'
 import { encodeJson } from '../workflow/results.ts'
-import { checkedValue } from './checked-value.ts'
 import { checkName } from './names.ts'
-import { outcomeSignal } from './unknown-outcome.ts'
+import { checkedValue } from './stage/checked-value.ts'
+import { outcomeSignal } from './stage/unknown-outcome.ts'
 
 /** @throws ValidationError when the workflow has no such signal, or the payload is not of its form */
 export function acceptedPayload(definition: WorkflowDefinition, name: string, payload: unknown): JsonText {

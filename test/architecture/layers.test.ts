@@ -33,12 +33,12 @@ describe('the layers', () => {
 describe('the check of the layers', () => {
   it('names the file and the import that goes upward', () => {
     const broken = new Map([
-      ['src/store/sqlite-store.ts', ['src/runtime/live-run.ts', 'node:path']],
+      ['src/store/sqlite-store.ts', ['src/runtime/run/live-run.ts', 'node:path']],
       ['src/supervisor/children.ts', ['src/resilience/retry.ts', 'machines/supervisor.machine.ts']],
       ['src/providers/offline.ts', ['src/store/store.ts']],
     ])
     expect(violationsOf(broken)).toEqual([
-      "src/store/sqlite-store.ts imports src/runtime/live-run.ts: 'store adapters' may not see 'runtime'",
+      "src/store/sqlite-store.ts imports src/runtime/run/live-run.ts: 'store adapters' may not see 'runtime'",
       "src/supervisor/children.ts imports src/resilience/retry.ts: 'supervisor' may not see 'resilience'",
       "src/providers/offline.ts imports src/store/store.ts: 'provider adapters' may not see 'store port'",
     ])

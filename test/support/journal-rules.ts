@@ -1,8 +1,8 @@
 /** What holds of the journal of every run, whatever happened to it; and what of it the result must agree with. */
 import { expect } from 'vitest'
 import type { RunResult } from '../../src/runtime/api.ts'
+import { eventOf } from '../../src/runtime/commits/journal-feed.ts'
 import { createDecisionReplay } from '../../src/runtime/explain/replay.ts'
-import { eventOf } from '../../src/runtime/journal-feed.ts'
 import type { JournalRow } from '../../src/store/store.ts'
 
 const stageEnds = [

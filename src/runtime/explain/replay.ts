@@ -12,7 +12,7 @@ import {
   stageMachine,
 } from '../../../machines/stage.machine.ts'
 import type { JournalEvent } from '../../telemetry/catalogue.ts'
-import { type DecisionData, journalOfDecision } from '../decisions.ts'
+import { type DecisionData, journalOfDecision } from '../stage/decisions.ts'
 
 /** A decision that the machine would not make today. */
 export interface DecisionDifference {

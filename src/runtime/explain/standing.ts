@@ -5,7 +5,7 @@
 import type { StageRule } from '../../../machines/stage.machine.ts'
 import type { EncodedError } from '../../errors.ts'
 import type { JournalEvent, JournalEventType } from '../../telemetry/catalogue.ts'
-import type { DecisionData } from '../decisions.ts'
+import type { DecisionData } from '../stage/decisions.ts'
 import type { ExplainedStage, StageStanding } from './explanation.ts'
 
 /** A stage as far as the journal tells, with what is needed to say what happens next. */

@@ -5,7 +5,7 @@
  */
 import type { EncodedError } from '../../errors.ts'
 import type { JournalEvent, JournalEventType } from '../../telemetry/catalogue.ts'
-import type { DecisionData } from '../decisions.ts'
+import type { DecisionData } from '../stage/decisions.ts'
 import type { StoryEntry } from './explanation.ts'
 import { brief, type ToldWait, toldDecision, waitText } from './words.ts'
 

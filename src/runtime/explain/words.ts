@@ -1,7 +1,7 @@
 /** The sentences of an explanation: decisions, reasons, waits and failures in the words of whoever is on call. */
 import type { EncodedError } from '../../errors.ts'
 import { formatMs } from '../../time/duration.ts'
-import type { DecisionData } from '../decisions.ts'
+import type { DecisionData } from '../stage/decisions.ts'
 import type { CauseLink, ToldDecision } from './explanation.ts'
 
 export const timeOf = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`

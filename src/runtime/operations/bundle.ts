@@ -18,10 +18,10 @@ import {
   type Store,
   type StoredRun,
 } from '../../store/store.ts'
-import type { KeptOptions } from '../live.ts'
 import { checkName } from '../names.ts'
-import { recall } from '../run-memory.ts'
-import { buildRunResult } from '../run-result.ts'
+import type { KeptOptions } from '../run/live.ts'
+import { recall } from '../run/run-memory.ts'
+import { buildRunResult } from '../run/run-result.ts'
 import { createRedactor } from './redact.ts'
 import { createRows } from './reopen.ts'
 

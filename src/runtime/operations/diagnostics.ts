@@ -3,8 +3,8 @@ import { type EncodedError, RunNotFoundError } from '../../errors.ts'
 import { isEnded, type RunStatus, type Store } from '../../store/store.ts'
 import type { RunPerformance, RunResult, WaitSummary } from '../api.ts'
 import { waitingFor } from '../listing.ts'
-import { recall, rememberedTypes, type StageRecord } from '../run-memory.ts'
-import { performanceOf } from '../run-result.ts'
+import { recall, rememberedTypes, type StageRecord } from '../run/run-memory.ts'
+import { performanceOf } from '../run/run-result.ts'
 
 export interface HealthFindingSummary {
   readonly at: number

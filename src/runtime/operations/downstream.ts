@@ -3,7 +3,7 @@
  * keep what they gave. An item runs again alone: its map keeps its items, and what needs the map follows.
  */
 import type { WorkflowDefinition } from '../../workflow/definition.ts'
-import type { RunMemory } from '../run-memory.ts'
+import type { RunMemory } from '../run/run-memory.ts'
 
 export interface Downstream {
   /** Stages and items whose end is forgotten. */

@@ -3,7 +3,7 @@
  * same commit; of a stage that has not begun the end is recorded ahead, and it is passed over when its turn comes.
  */
 import { CancelledError, HoldfastError, OptionsError } from '../../errors.ts'
-import type { ActorRun } from '../live-run.ts'
+import type { ActorRun } from '../run/live-run.ts'
 import type { OperatorNote } from './operations-api.ts'
 import { type Override, refuseOverride, refuseUnknown } from './overrides.ts'
 import { supersededEntries } from './superseded-entries.ts'

@@ -7,8 +7,8 @@ import type { JsonText } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../../workflow/definition.ts'
 import { encodeJson } from '../../workflow/results.ts'
-import { checkedValue } from '../checked-value.ts'
-import { itemOf, type RunMemory, resultData } from '../run-memory.ts'
+import { itemOf, type RunMemory, resultData } from '../run/run-memory.ts'
+import { checkedValue } from '../stage/checked-value.ts'
 
 export interface Override {
   readonly stage: string

@@ -5,8 +5,8 @@ import { CancelledError, type EncodedError, encodeError, HoldfastError, RunNotFo
 import { parseOptions } from '../../options.ts'
 import type { Page, RunRow, RunWrite, Store, StoredRun } from '../../store/store.ts'
 import type { RunFailed } from '../api.ts'
-import { eventOf } from '../journal-feed.ts'
-import type { Counters } from '../run-memory.ts'
+import { eventOf } from '../commits/journal-feed.ts'
+import type { Counters } from '../run/run-memory.ts'
 import type { OperatorNote, QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations-api.ts'
 import { createRows } from './reopen.ts'
 

@@ -4,7 +4,7 @@
  * machines wrote is changed; the state of the user's machine is as it was.
  */
 import type { JsonText } from '../../store/store.ts'
-import type { RunMemory } from '../run-memory.ts'
+import type { RunMemory } from '../run/run-memory.ts'
 
 interface Persisted {
   value?: unknown

@@ -1,6 +1,6 @@
 /** What stages cost in an earlier run, as its journal has it: the best guess of what running them again will cost. */
 import type { StoredRun } from '../../store/store.ts'
-import type { RunMemory } from '../run-memory.ts'
+import type { RunMemory } from '../run/run-memory.ts'
 
 export interface RerunCost {
   /** USD of the model calls; 'unknown' where one of them has no price. */

@@ -4,7 +4,7 @@
  * superseded stays in the ledger and stays booked until the same is asked again.
  */
 import { isEnded, type LedgerRow, type RunRow } from '../../store/store.ts'
-import type { RunMemory } from '../run-memory.ts'
+import type { RunMemory } from '../run/run-memory.ts'
 
 export interface Anew {
   /** The stages that run again. */

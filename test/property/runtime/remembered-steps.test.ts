@@ -14,7 +14,7 @@ import {
 } from 'xstate'
 import { stageMachine } from '../../../machines/stage.machine.ts'
 import { workflowMachine } from '../../../machines/workflow.machine.ts'
-import { rememberSteps } from '../../../src/runtime/remembered-steps.ts'
+import { rememberSteps } from '../../../src/runtime/actors/remembered-steps.ts'
 import { definitionOf } from '../../../src/workflow/definition.ts'
 import { buildWorkflow, childWorkflow, workflowSpecs } from '../../support/random-workflow.ts'
 import { propertyRuns } from '../../support/supervised-worker.ts'

@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { readProviderEnvironment } from '../../../src/config/environment.ts'
-import { anthropic, openaiCompatible, providersFromEnvironment } from '../../../src/runtime/environment-providers.ts'
+import {
+  anthropic,
+  openaiCompatible,
+  providersFromEnvironment,
+} from '../../../src/runtime/calls/environment-providers.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { contextOf, hello, servers } from '../../support/model-calls.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type AnyActorScope, type AnyStateMachine, assign, createActor, setup } from 'xstate'
 import { type StageMachineInput, stageMachine } from '../../../machines/stage.machine.ts'
-import { createFirstTransition } from '../../../src/runtime/first-transition.ts'
+import { createFirstTransition } from '../../../src/runtime/actors/first-transition.ts'
 
 const policy = {
   maxRetries: 1,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createJournalFeed } from '../../../src/runtime/journal-feed.ts'
+import { createJournalFeed } from '../../../src/runtime/commits/journal-feed.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
 
 async function aFeed() {

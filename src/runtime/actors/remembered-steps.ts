@@ -1,0 +1,111 @@
+/**
+ * A machine that works each of its steps out once. XState works a transition out anew for every actor and every event,
+ * though for most of ours it is a constant of the state and the type of the event; here it is remembered and carried
+ * out again. What the step asks for is asked of each actor, in XState's order. While somebody watches through XState's
+ * inspection, nothing is remembered, since a watcher is told of the working out.
+ */
+import {
+  type AnyActorRef,
+  type AnyActorScope,
+  type AnyMachineSnapshot,
+  type AnyStateMachine,
+  createActor,
+  type EventObject,
+} from 'xstate'
+import { overriding } from '../stage/overriding.ts'
+import { beginningOf, type Operation, type Step, stepOf } from './step-of.ts'
+
+/** More steps than this are not remembered: regions multiply the states of a machine. */
+const mostSteps = 4096
+
+export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachine, isWatched: () => boolean): TMachine {
+  const steps = new Map<string, Step | undefined>()
+  let beginning: { readonly step: Step | undefined } | undefined
+  const { context } = machine.config as { context?: unknown }
+
+  return overriding(machine, {
+    getInitialSnapshot(scope: AnyActorScope, input: unknown) {
+      if (isWatched() || (beginning && !beginning.step)) return machine.getInitialSnapshot(scope, input as never)
+      if (!beginning) {
+        const first = machine.getInitialSnapshot(scope, input as never) as AnyMachineSnapshot
+        beginning = { step: beginningOf(machine, first) }
+        return first
+      }
+      const given = typeof context === 'function' ? context({ input, self: scope.self }) : (context ?? {})
+      return replay(beginning.step as Step, given, {}, { type: 'xstate.init', input }, scope)
+    },
+    transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: AnyActorScope) {
+      const transit = () => machine.transition(snapshot as never, event as never, scope) as AnyMachineSnapshot
+      if (isWatched() || event.type === 'xstate.stop' || snapshot.status !== 'active') return transit()
+      const { value } = snapshot
+      const key = `${typeof value === 'string' ? value : JSON.stringify(value)} ${event.type}`
+      const known = steps.get(key)
+      if (known && canReplay(known, snapshot)) return replay(known, snapshot.context, snapshot.children, event, scope)
+      const next = transit()
+      if (!known && !steps.has(key) && steps.size < mostSteps) steps.set(key, stepOf(snapshot, event, next))
+      return next
+    },
+  })
+}
+
+/** Whom the step lets go must have ended by itself, and a machine that ends must leave nobody behind. */
+function canReplay(step: Step, { children }: AnyMachineSnapshot): boolean {
+  for (const id of step.letsGo) {
+    const status = children[id]?.getSnapshot().status
+    if (status !== 'done' && status !== 'error') return false
+  }
+  return !step.end || Object.keys(children).length === step.letsGo.length
+}
+
+function replay(
+  step: Step,
+  context: unknown,
+  before: AnyMachineSnapshot['children'],
+  event: EventObject & { readonly input?: unknown },
+  scope: AnyActorScope,
+): AnyMachineSnapshot {
+  const children = step.changesChildren ? remaining(before, step.letsGo) : before
+  const info = { context, event, self: scope.self, system: scope.system }
+  for (const operation of step.operations) carryOut(operation, children, info, scope)
+  const next = { ...step.template, context, children }
+  if (step.end) next.output = outputOf(step.end, context, event, scope.self)
+  return next as AnyMachineSnapshot
+}
+
+/** A copy without some: to delete from one would make it slow to read. */
+function remaining(
+  children: AnyMachineSnapshot['children'],
+  letGo: readonly string[],
+): Record<string, AnyActorRef | undefined> {
+  const copy: Record<string, AnyActorRef | undefined> = {}
+  for (const id in children) if (!letGo.includes(id)) copy[id] = children[id]
+  return copy
+}
+
+function carryOut(
+  operation: Operation,
+  children: Record<string, AnyActorRef | undefined>,
+  info: { readonly context: unknown; readonly event: EventObject; readonly self: AnyActorRef },
+  scope: AnyActorScope,
+): void {
+  if (operation.kind === 'act') {
+    const { type, params, exec } = operation
+    scope.actionExecutor({ type, params, exec, info } as never)
+  } else {
+    const { id, src, logic, input } = operation
+    const given = typeof input === 'function' ? input(info) : input
+    const child = createActor(logic, { id, src, parent: scope.self, syncSnapshot: false, input: given } as never)
+    children[id] = child
+    scope.actionExecutor({ type: 'xstate.spawnChild', exec: () => scope.defer(() => child.start()) } as never)
+  }
+}
+
+/** As the end of a machine is worked out: the final state's output reaches the machine's own in an event. */
+function outputOf(end: NonNullable<Step['end']>, context: unknown, event: EventObject, self: AnyActorRef): unknown {
+  const resolve = (output: unknown, from: EventObject): unknown =>
+    typeof output === 'function' ? output({ context, event: from, self }) : output
+  const { output } = end.machine.root as { output?: unknown }
+  if (output === undefined) return undefined
+  const done = { type: `xstate.done.state.${end.id}`, output: resolve(end.output, event) }
+  return resolve(output, done)
+}

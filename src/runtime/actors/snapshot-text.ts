@@ -1,0 +1,49 @@
+/**
+ * The persisted snapshot of a run as JSON text, as XState's `getPersistedSnapshot` would give it. XState makes a copy
+ * of the whole tree of actors that is then made text; of machines whose contexts are known to be JSON, as ours are, the
+ * text is put together without the copy, and what has not changed since the last time is not made again. Whatever is
+ * not of the plain kind is left to XState.
+ */
+import type { AnyActor, AnyActorRef, AnyMachineSnapshot } from 'xstate'
+import type { JsonText } from '../../store/store.ts'
+import { persistedContext } from '../stage/stage-rules.ts'
+
+export type SnapshotText = (actor: AnyActorRef) => JsonText
+
+export function createSnapshotText(): SnapshotText {
+  /** The contexts of lives and flows, which most steps leave as they are; a stage's is its own. */
+  const contexts = new WeakMap<object, JsonText>()
+
+  const contextText = (context: object): JsonText => {
+    if ('policy' in context) return JSON.stringify(persistedContext(context))
+    const known = contexts.get(context)
+    if (known !== undefined) return known
+    const text = JSON.stringify(context)
+    contexts.set(context, text)
+    return text
+  }
+
+  const snapshotText: SnapshotText = actor => {
+    const snapshot = actor.getSnapshot() as AnyMachineSnapshot
+    if (!isPlain(snapshot)) return JSON.stringify(actor.getPersistedSnapshot())
+    let children = ''
+    for (const id in snapshot.children) {
+      const child = snapshot.children[id] as AnyActor | undefined
+      if (child)
+        children += `${children === '' ? '' : ','}${JSON.stringify(id)}:${childText(child, snapshotText(child))}`
+    }
+    return `{"status":"active","value":${JSON.stringify(snapshot.value)},"historyValue":{},"context":${contextText(snapshot.context)},"children":{${children}}}`
+  }
+  return snapshotText
+}
+
+/** A machine that goes on, and that remembers no history. */
+function isPlain(snapshot: AnyMachineSnapshot): boolean {
+  if (snapshot.status !== 'active' || !('_nodes' in snapshot)) return false
+  for (const _ in snapshot.historyValue) return false
+  return true
+}
+
+/** What the parent needs to make the actor again; none of ours has a system id. */
+const childText = ({ src }: AnyActor, snapshot: JsonText): JsonText =>
+  `{"snapshot":${snapshot},"src":${JSON.stringify(src)},"syncSnapshot":false}`

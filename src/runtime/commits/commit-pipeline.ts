@@ -1,0 +1,117 @@
+/**
+ * Group commit. A run that has changed marks itself dirty; when the ready queue is empty, or enough runs are dirty, all
+ * of them are written in one transaction. A batch is what became ready while the previous one was being written; no
+ * timer delays a lone commit. Effects wait for their commit. After a failed commit nothing more is written or released:
+ * what the store holds is then the truth, and memory is thrown away.
+ */
+import type { RunWrite, Store } from '../../store/store.ts'
+
+/** Something whose state goes into the store: a run. */
+export interface Committable {
+  /** What changed since the last call; undefined when nothing did. */
+  takeWrite(): RunWrite | undefined
+  /** The write that was taken last is durable. */
+  committed(): void
+}
+
+export interface CommitPipeline {
+  /** `target` has something to write. */
+  mark(target: Committable): void
+  /** Whether `target` has something that no commit has taken yet. */
+  isMarked(target: Committable): boolean
+  /** Resolves when everything that was marked until now is durable, or rejects as the store failed. */
+  settled(): Promise<void>
+  readonly failure: unknown
+}
+
+export interface CommitPipelineOptions {
+  readonly store: Store
+  readonly epoch: number
+  readonly onFailure: (error: unknown) => void
+  /** Runs a function in a turn of its own. */
+  readonly defer: (work: () => void) => void
+  /** Whether nothing else is ready at the moment: a batch waits for what is. */
+  readonly isIdle: () => boolean
+  /** Told of each commit: how many runs, and how long it took in ms. */
+  readonly onCommit?: ((runs: number, durationMs: number) => void) | undefined
+  readonly now: () => number
+}
+
+/** Dirty runs that are written at once even though more is ready. */
+const largestBatch = 256
+/** Turns of the event loop that a batch waits for what is ready, at most. */
+const longestWaitTurns = 8
+
+export function createCommitPipeline(options: CommitPipelineOptions): CommitPipeline {
+  let dirty = new Set<Committable>()
+  let writing = false
+  let scheduled = false
+  let failure: unknown
+  let waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+
+  const settleWaiting = (): void => {
+    if (failure === undefined && (writing || dirty.size > 0)) return
+    const done = waiting
+    waiting = []
+    for (const { resolve, reject } of done) failure === undefined ? resolve() : reject(failure)
+  }
+
+  const flush = async (): Promise<void> => {
+    if (writing || failure !== undefined || dirty.size === 0) return settleWaiting()
+    writing = true
+    const batch = dirty
+    dirty = new Set()
+    const writes: RunWrite[] = []
+    const written: Committable[] = []
+    try {
+      for (const target of batch) {
+        const write = target.takeWrite()
+        if (!write) continue
+        writes.push(write)
+        written.push(target)
+      }
+      const began = options.now()
+      if (writes.length > 0) await options.store.commit(options.epoch, writes)
+      options.onCommit?.(writes.length, options.now() - began)
+    } catch (error) {
+      failure = error ?? new Error('the store failed without saying why')
+      writing = false
+      settleWaiting()
+      options.onFailure(failure)
+      return
+    }
+    writing = false
+    for (const target of written) target.committed()
+    if (dirty.size > 0) schedule()
+    settleWaiting()
+  }
+
+  const schedule = (turnsWaited = 0): void => {
+    if (turnsWaited === 0 && (scheduled || writing)) return
+    scheduled = true
+    options.defer(() => {
+      if (!options.isIdle() && dirty.size < largestBatch && turnsWaited < longestWaitTurns)
+        return schedule(turnsWaited + 1)
+      scheduled = false
+      void flush()
+    })
+  }
+
+  return {
+    mark(target) {
+      if (failure !== undefined) return
+      dirty.add(target)
+      schedule()
+    },
+    isMarked: target => dirty.has(target),
+    settled: () =>
+      new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject })
+        if (failure === undefined && dirty.size > 0) schedule()
+        else settleWaiting()
+      }),
+    get failure() {
+      return failure
+    },
+  }
+}

@@ -1,0 +1,106 @@
+/** Builds the result of a run that has ended from what the run remembers. */
+
+import { decodeError, type EncodedError } from '../../errors.ts'
+import { classifyError } from '../../resilience/classify.ts'
+import type { RunStatus } from '../../store/store.ts'
+import type { RunError, RunPerformance, RunResult, StagePerformance } from '../api.ts'
+import { costOf } from '../calls/run-cost.ts'
+import type { LiveRun, RunFailure } from './live.ts'
+import type { RunMemory } from './run-memory.ts'
+
+/** What a result is made from. */
+export type EndedRun = Pick<LiveRun, 'id' | 'memory' | 'failure'> & {
+  readonly definition: Pick<LiveRun['definition'], 'name' | 'version'>
+  readonly spec: Pick<LiveRun['spec'], 'createdAt'>
+}
+
+export function buildRunResult(run: EndedRun, status: RunStatus, output: unknown, endedAt: number): RunResult {
+  const { memory, definition } = run
+  const common = {
+    runId: run.id,
+    workflow: definition.name,
+    version: definition.version,
+    degraded: [...memory.degraded],
+    cost: costOf(memory.counters),
+    performance: performanceOf(memory, endedAt - run.spec.createdAt, endedAt),
+    attempts: memory.counters.attempts,
+    restarts: memory.counters.restarts,
+    resumes: memory.counters.resumes,
+  }
+  if (status === 'completed') return { ...common, success: true, status, output }
+  const failure = run.failure ?? { status: 'failed', error: { name: 'HoldfastError', message: 'the run failed' } }
+  return { ...common, success: false, status: status as 'failed', error: errorOf(failure, run.id) }
+}
+
+function errorOf(failure: RunFailure, runId: string): RunError {
+  const error = decodeError(failure.error)
+  const classified = classifyError(error)
+  return {
+    type: classified.type,
+    kind: classified.kind,
+    category: classified.category,
+    code: failure.error.code ?? (failure.stage === undefined ? 'run_failed' : 'stage_failed'),
+    message: failure.error.message,
+    transient: classified.transient,
+    // A time of ours that was up says nothing of a provider.
+    scope: typeof failure.error.details?.scope === 'string' ? failure.error.details.scope : classified.scope,
+    ...(failure.stage === undefined ? {} : { stage: failure.stage }),
+    ...(failure.attempt === undefined ? {} : { attempt: failure.attempt }),
+    ...(failure.error.cause ? { cause: failure.error.cause } : {}),
+    recommendations: recommend(failure, classified.kind, runId),
+  }
+}
+
+function recommend(failure: RunFailure, kind: string, runId: string): string[] {
+  const look = `look at what happened: holdfast explain ${runId}`
+  if (failure.status === 'cancelled') return []
+  if (failure.status === 'budget_exceeded') return ['raise the budget of the run, or choose a cheaper tier', look]
+  if (kind === 'no_provider')
+    return ['give createRuntime a provider that can do this task, or the stage a `fallback`', look]
+  if (kind === 'auth' || kind === 'permission') return ['check the API key of the provider', look]
+  if (kind === 'timeout' || kind === 'wait_timeout')
+    return ["raise the stage's `timeout`, or split its work into steps", look]
+  if ((failure.error as EncodedError).name === 'ValidationError') return ['mend the value that the message names', look]
+  return [look]
+}
+
+/**
+ * Score: 1, less half the share of attempts that failed, less the share of stages that were lost. A from 0.9, B from
+ * 0.8, C from 0.7, D from 0.6.
+ */
+export function performanceOf(memory: RunMemory, durationMs: number, endedAt: number): RunPerformance {
+  const stages: Record<string, StagePerformance> = {}
+  let failures = 0
+  let attempts = 0
+  let troubled = 0
+  let recovered = 0
+  let lost = 0
+  for (const [name, record] of memory.stages) {
+    stages[name] = {
+      durationMs: (record.endedAt ?? endedAt) - record.startedAt,
+      status: 'normal',
+      attempts: record.attempts,
+    }
+    failures += record.failures
+    attempts += record.attempts
+    if (record.failures > 0) troubled++
+    if (record.failures > 0 && (record.outcome === 'succeeded' || record.outcome === 'fell_back')) recovered++
+    if (record.outcome === 'failed' || record.outcome === 'degraded') lost++
+  }
+  const errorRate = attempts === 0 ? 0 : failures / attempts
+  const score = Math.max(0, 1 - errorRate / 2 - (memory.stages.size === 0 ? 0 : lost / memory.stages.size))
+  const longest = Object.entries(stages)
+    .filter(([name]) => !name.includes('['))
+    .sort(([, a], [, b]) => b.durationMs - a.durationMs)
+    .filter(([, stage]) => durationMs > 0 && stage.durationMs / durationMs > 0.5)
+    .map(([name]) => name)
+  return {
+    durationMs,
+    stages,
+    score,
+    grade: score >= 0.9 ? 'A' : score >= 0.8 ? 'B' : score >= 0.7 ? 'C' : score >= 0.6 ? 'D' : 'F',
+    errorRate,
+    recoveryRate: troubled === 0 ? 1 : recovered / troubled,
+    bottlenecks: longest,
+  }
+}
