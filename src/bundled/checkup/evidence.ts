@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { maskSecrets } from './masking.ts'
+import { maskSecrets } from '../masking.ts'
 
 export interface Place {
   readonly file: string

@@ -3,7 +3,7 @@
  * a sentence of why there is none. A directory that git will not vouch for (another owner's) counts as no repository.
  */
 import { childEnvironment } from '../../config/child-environment.ts'
-import { runProcess } from './run-process.ts'
+import { runProcess } from '../processes/run-process.ts'
 
 export type GitAnswer = { readonly ok: true; readonly output: string } | { readonly ok: false; readonly reason: string }
 

@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { maskSecrets } from '../masking.ts'
 import { shortened } from './evidence.ts'
 import { type Finding, findingSchema, orderFindings, severities } from './findings.ts'
 import type { FileRisk } from './history/bug-risk.ts'
-import { maskSecrets } from './masking.ts'
 
 export const reviewSchema = z.object({ text: z.string(), findings: z.array(findingSchema) })
 export type Review = z.infer<typeof reviewSchema>

@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { maskSecrets } from '../checkup/masking.ts'
 import { type FileChoice, listFiles, sizeOf } from '../checkup/repository-files.ts'
+import { maskSecrets } from '../masking.ts'
 
 export const chunkSchema = z.object({
   file: z.string(),

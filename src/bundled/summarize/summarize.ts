@@ -6,7 +6,7 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { defineWorkflow } from '../../workflow/define-workflow.ts'
-import { maskSecrets } from '../checkup/masking.ts'
+import { maskSecrets } from '../masking.ts'
 
 const inputSchema = z
   .strictObject({

@@ -1,5 +1,5 @@
 /** Reads the JSON report that Jest invented and Vitest writes as well. */
-import type { ProcessEnd } from '../run-process.ts'
+import type { ProcessEnd } from '../../processes/run-process.ts'
 import { readExitCode, type TestFailure, type TestReport } from './runner.ts'
 
 interface JsonReport {

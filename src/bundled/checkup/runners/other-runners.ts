@@ -1,6 +1,6 @@
 /** The runners of other languages, where their tools are installed: pytest for a file, `go test` for a package. */
 import { dirname, relative } from 'node:path'
-import type { ProcessEnd } from '../run-process.ts'
+import type { ProcessEnd } from '../../processes/run-process.ts'
 import { type Runner, readExitCode, type TestReport } from './runner.ts'
 
 export const pytest: Runner = {

@@ -1,6 +1,6 @@
 /** The port to test runners: how one file is run, and how what came out is read. Every runner runs exactly one file. */
 import { z } from 'zod'
-import type { ProcessEnd } from '../run-process.ts'
+import type { ProcessEnd } from '../../processes/run-process.ts'
 
 const runnerNames = ['vitest', 'jest', 'mocha', 'ava', 'tap', 'node', 'pytest', 'go'] as const
 export type RunnerName = (typeof runnerNames)[number]

@@ -1,5 +1,5 @@
 /** Reads TAP, the line protocol of node:test, AVA and tap. Failures of subtests count, not those of what holds them. */
-import type { ProcessEnd } from '../run-process.ts'
+import type { ProcessEnd } from '../../processes/run-process.ts'
 import { readExitCode, type TestFailure, type TestReport } from './runner.ts'
 
 export function readTap(end: ProcessEnd, report: string | undefined): TestReport {

@@ -1,7 +1,7 @@
 /** The toolchains outside of Node that tests may need, each looked for once, when first asked for. */
 import { join } from 'node:path'
 import { childEnvironment } from '../../../config/child-environment.ts'
-import { runProcess } from '../run-process.ts'
+import { runProcess } from '../../processes/run-process.ts'
 import { exists } from './packages.ts'
 
 export interface Tools {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest'
 import { checkup } from '../../../../src/bundled/checkup/checkup.ts'
 import { ValidationError } from '../../../../src/errors.ts'
 import { createRuntime } from '../../../../src/runtime/create-runtime.ts'
-import { commitAll, git, isAlive, projectFrom, projectOf } from './project.ts'
+import { commitAll, git, isAlive, projectFrom, projectOf } from '../project.ts'
 
 type Runtime = Awaited<ReturnType<typeof createRuntime>>
 const open: Runtime[] = []

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { bugRisk, isFix } from '../../../../src/bundled/checkup/history/bug-risk.ts'
 import { type Commit, parseLog, readHistory } from '../../../../src/bundled/checkup/history/git-log.ts'
 import { assessRisk } from '../../../../src/bundled/checkup/history/risk.ts'
-import { commitAll, git, neverAborted, projectOf, writeFiles } from './project.ts'
+import { commitAll, git, neverAborted, projectOf, writeFiles } from '../project.ts'
 
 const commit = (at: number, subject: string, ...files: readonly string[]): Commit => ({
   at,

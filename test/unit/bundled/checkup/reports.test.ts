@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { ProcessEnd } from '../../../../src/bundled/checkup/run-process.ts'
 import { readJsonReport } from '../../../../src/bundled/checkup/runners/json-report.ts'
 import { goTest, pytest } from '../../../../src/bundled/checkup/runners/other-runners.ts'
 import { mocha } from '../../../../src/bundled/checkup/runners/script-runners.ts'
 import { readTap } from '../../../../src/bundled/checkup/runners/tap-report.ts'
+import type { ProcessEnd } from '../../../../src/bundled/processes/run-process.ts'
 
 const ended = (exitCode: number, stdout = '', stderr = ''): ProcessEnd => ({
   end: 'exited',

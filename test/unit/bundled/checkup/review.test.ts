@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { readExcerpts, reviewPrompt, toReview, withoutReview } from '../../../../src/bundled/checkup/review.ts'
 import { ProviderError } from '../../../../src/errors.ts'
-import { projectOf } from './project.ts'
+import { projectOf } from '../project.ts'
 
 describe('the review', () => {
   test('is not configured where there is no model, however deep the error says so', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { runTestFile, type TestOutcome } from '../../../../src/bundled/checkup/run-test-file.ts'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
-import { isAlive, neverAborted, projectFrom } from './project.ts'
+import { isAlive, neverAborted, projectFrom } from '../project.ts'
 
 async function outcomeOf(root: string, file: string, timeoutMs = 30_000, onSlow = vi.fn()): Promise<TestOutcome> {
   const { tests } = await survey({ path: root, signal: neverAborted })

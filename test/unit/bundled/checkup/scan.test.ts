@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { scanFiles } from '../../../../src/bundled/checkup/scan/scan.ts'
-import { neverAborted, projectOf } from './project.ts'
+import { neverAborted, projectOf } from '../project.ts'
 
 const token = ['ghp', 'wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx'].join('_')
 const secret = `const token = '${token}'\n`

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { isWorthALook, listFiles } from '../../../../src/bundled/checkup/repository-files.ts'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
 import { ValidationError } from '../../../../src/errors.ts'
-import { commitAll, git, neverAborted, projectFrom, projectOf, writeFiles } from './project.ts'
+import { commitAll, git, neverAborted, projectFrom, projectOf, writeFiles } from '../project.ts'
 
 const signal = neverAborted
 

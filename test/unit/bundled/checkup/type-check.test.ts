@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { survey } from '../../../../src/bundled/checkup/survey/survey.ts'
 import { runTypeCheck, type TypeCheck, type TypeCheckTask } from '../../../../src/bundled/checkup/type-check.ts'
-import { neverAborted, projectFrom, projectOf, writeFiles } from './project.ts'
+import { neverAborted, projectFrom, projectOf, writeFiles } from '../project.ts'
 
 async function checkOf(root: string, timeoutMs = 20_000): Promise<TypeCheck> {
   const { typeCheck } = await survey({ path: root, signal: neverAborted })

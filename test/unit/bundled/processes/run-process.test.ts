@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { type ProcessSpec, runProcess } from '../../../../src/bundled/checkup/run-process.ts'
+import { type ProcessSpec, runProcess } from '../../../../src/bundled/processes/run-process.ts'
 import { childEnvironment } from '../../../../src/config/child-environment.ts'
-import { emptyProject, isAlive, neverAborted } from './project.ts'
+import { emptyProject, isAlive, neverAborted } from '../project.ts'
 
 const nodeScript = (script: string, more: Partial<ProcessSpec> = {}): ProcessSpec => ({
   command: process.execPath,
@@ -111,7 +111,7 @@ describe('a child process', () => {
 
   test('dies with the process that started it, even by kill -9', async () => {
     const directory = await emptyProject()
-    const moduleUrl = resolve(import.meta.dirname, '../../../../src/bundled/checkup/run-process.ts')
+    const moduleUrl = resolve(import.meta.dirname, '../../../../src/bundled/processes/run-process.ts')
     const script = stubborn('write')
     await writeFile(
       join(directory, 'parent.mts'),

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { maskSecrets } from '../../../../src/bundled/checkup/masking.ts'
+import { maskSecrets } from '../../../src/bundled/masking.ts'
 
 const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789']
 const random = (length: number): fc.Arbitrary<string> =>

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 
-const repository = resolve(import.meta.dirname, '../../../..')
+const repository = resolve(import.meta.dirname, '../../..')
 
 export async function emptyProject(): Promise<string> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'checkup-test-')))
