@@ -17,6 +17,7 @@ import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
 import { createBinding } from './actors/binding.ts'
+import { childIdOf } from './actors/child-name.ts'
 import { createSnapshotText } from './actors/snapshot-text.ts'
 import { treeOfSnapshot } from './actors/stored-tree.ts'
 import { createSupervisionTree, logicOfRun } from './actors/supervision-tree.ts'
@@ -183,7 +184,7 @@ class HoldfastRuntime implements OperatedRuntime {
       dismiss: run => {
         const runs = this.#supervisor.supervisor('runs')
         runs
-          .terminateChild(run.id)
+          .terminateChild(childIdOf(run.id))
           .catch(error => log.error({ error: encodeError(error) }, `the actors of run ${run.id} could not be stopped`))
       },
       readmit: run => this.#runs.readmit(run.id),
@@ -425,7 +426,7 @@ class HoldfastRuntime implements OperatedRuntime {
     )
     const started = this.#supervisor
       .supervisor('runs')
-      .startChild({ id: run.id, restart: 'temporary', logic: () => logic })
+      .startChild({ id: childIdOf(run.id), restart: 'temporary', logic: () => logic })
     const { root } = run
     started.catch(error => {
       if (run.root === root) run.broken(error)

@@ -5,6 +5,7 @@ import type { Supervisor } from '../../supervisor/create-supervisor.ts'
 import type { TreeNode } from '../api.ts'
 import type { LiveRun } from '../run/live.ts'
 import { type StageFacts, stageFacts } from '../stage/stage-facts.ts'
+import { nameOfChild } from './child-name.ts'
 
 const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = {
   services: 'service',
@@ -22,7 +23,7 @@ export function supervisorNode(supervisor: Supervisor, runs: readonly TreeNode[]
     if (child.type === 'supervisor') return supervisorNode(supervisor.supervisor(child.id), runs)
     const snapshot = supervisor.child(child.id).getSnapshot() as { value?: unknown } | undefined
     return {
-      id: child.id,
+      id: nameOfChild(child.id),
       type: typeBySupervisor[id] ?? 'actor',
       status: child.status,
       ...(snapshot?.value === undefined ? {} : { state: snapshot.value }),

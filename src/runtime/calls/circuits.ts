@@ -13,6 +13,7 @@ import type { CircuitSnapshot } from '../../resilience/circuit-snapshot.ts'
 import { type Circuits, createCircuits } from '../../resilience/circuits.ts'
 import type { Supervisor } from '../../supervisor/create-supervisor.ts'
 import type { Clock } from '../../time/clock.ts'
+import { childIdOf } from '../actors/child-name.ts'
 
 /** A circuit as the next process finds it: one that nobody has asked for yet can be looked at and changed, too. */
 export interface KeptCircuit extends CircuitSnapshot {
@@ -55,7 +56,7 @@ export function createSupervisedCircuits({ supervisor, clock, shelf, onEvent }: 
           value: (scope: AnyActorScope) => snapshot ?? machine.getInitialSnapshot(scope as never, input),
         },
       })
-      const id = `circuit:${name}`
+      const id = childIdOf(`circuit:${name}`)
       void supervisor()
         .startChild({ id, logic })
         .catch(() => {})

@@ -25,6 +25,21 @@ describe('a generated id', () => {
   })
 })
 
+describe('an id with a slash', () => {
+  it('is an id like any other: the run ends, and is cancelled by it', async () => {
+    const world = createWorld()
+    const workflow = begin().stage('a', ({ waitFor }) => waitFor('go'))
+    const runtime = await world.open({ workflows: [workflow] })
+    const run = await runtime.start(workflow, undefined, { id: 'orders/42%2F' })
+    await run.signal('go', {})
+    expect(await settle(world.clock, run.result())).toMatchObject({ runId: 'orders/42%2F', status: 'completed' })
+    const other = await runtime.start(workflow, undefined, { id: 'orders/43' })
+    await other.cancel()
+    expect(await settle(world.clock, other.result())).toMatchObject({ status: 'cancelled' })
+    await runtime.close()
+  })
+})
+
 describe('a run that is held', () => {
   it('does nothing, of a machine of one’s own neither its timers nor its promises', async () => {
     const world = createWorld()
@@ -226,12 +241,12 @@ describe('children', () => {
       { over: () => ['src/a.ts'], key: file => file },
       async ({ startChild }) => {
         const result = await (await startChild(child, undefined)).result()
-        return result.runId
+        return `${result.runId} ${result.status}`
       },
     )
     const runtime = await world.open({ workflows: [parent, child] })
     expect(await settle(world.clock, (await runtime.start(parent, undefined, { id: 'p' })).result())).toMatchObject({
-      output: ['p.each[src/a.ts].1'],
+      output: ['p.each[src/a.ts].1 completed'],
     })
 
     const victim = await runtime.start(begin('victim').stage('a', never), undefined, { id: 'victim' })

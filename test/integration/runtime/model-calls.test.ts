@@ -289,6 +289,21 @@ describe('an outage', () => {
   })
 })
 
+describe('the circuit of a model', () => {
+  it('is an actor below the providers, with the name that it is listed under', async () => {
+    const world = createWorld()
+    const missing = { status: 404, headers: {}, body: { error: { code: 'model_not_found', message: 'no such model' } } }
+    const script = Array.from({ length: 5 }, () => missing)
+    const provider = scriptedProvider(script, { id: 'a', models: [model('meta/llama')] })
+    const { runtime, result } = await run(world, generate(), { providers: [provider] })
+    expect(result).toMatchObject({ success: false, error: { kind: 'model_not_found' } })
+    expect((await runtime.circuits.list()).map(({ id }) => id)).toEqual(['a', 'a/meta/llama'])
+    const providers = (await runtime.tree()).children.find(({ id }) => id === 'providers')
+    expect(providers?.children.map(({ id }) => id)).toContain('circuit:a/meta/llama')
+    await runtime.close()
+  })
+})
+
 describe('the response cache', () => {
   const places: string[] = []
   afterEach(() => {
