@@ -10,6 +10,7 @@ import { printResult } from './print-result.ts'
 import { sayWaits } from './print-waits.ts'
 import { createProgress } from './progress.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 
 export interface ConductOptions {
   readonly session: Session
@@ -62,5 +63,5 @@ function rest(session: Session, report: RunReport): ExitCode {
 
 function tellUnfinished(session: Session, report: RunReport, how: string): void {
   if (session.json) session.terminal.put(JSON.stringify({ id: report.id, status: report.status }, null, 2))
-  session.terminal.say(`${how}; go on with: ${session.command(`resume ${report.id}`)}`)
+  session.terminal.say(`${how}; go on with: ${session.command(`resume ${quoted(report.id)}`)}`)
 }

@@ -9,6 +9,7 @@ import { type RunStatus, StoreError, systemClock } from '../index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { describeError, type PrintedError, putError } from './print-error.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 
 export interface DetachedStart {
   readonly name: string
@@ -102,7 +103,7 @@ function announcedStatus(said: string): RunStatus | undefined {
 function sayStarted(session: Session, id: string, pid: number | undefined, log: string): void {
   session.terminal.put(id)
   session.terminal.say(`run ${id} goes on in process ${pid}; its log is ${log}`)
-  session.terminal.say(`follow it with: ${session.command(`runs tail ${id}`)}`)
+  session.terminal.say(`follow it with: ${session.command(`runs tail ${quoted(id)}`)}`)
 }
 
 /** The process ended before its start was durable: what it said is said here, with its exit code. */

@@ -2,7 +2,8 @@
  * The exit codes of the command line, and which error or result ends with which. This is the only place that says so;
  * an error whose code is not in the table ends with 1.
  */
-import { type ErrorCode, errorCodes, type RunResult } from '../index.ts'
+import { type ErrorCode, errorCodes } from '../errors.ts'
+import type { RunResult } from '../index.ts'
 
 export const exitCodes = {
   done: 0,

@@ -6,6 +6,7 @@ import { type Client, type Run, type RunResult, type Runtime, systemClock } from
 import { exitCodes } from './exit-codes.ts'
 import { createRestWatch } from './rest-watch.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 
 export interface ForegroundOptions {
   readonly session: Session
@@ -36,7 +37,7 @@ const aYearMs = 31_536_000_000
 /** Closes the runtime before it resolves. */
 export async function stayWith(options: ForegroundOptions): Promise<ForegroundEnd> {
   const { session, runtime, runs } = options
-  for (const run of runs) session.guard.watch(run.id, session.command(`resume ${run.id}`))
+  for (const run of runs) session.guard.watch(run.id, session.command(`resume ${quoted(run.id)}`))
   const results = new Map<string, RunResult>()
   const staysAlive = systemClock.setTimeout(() => {}, aYearMs)
   const stop = listenForStop(session, () => runtime.close({ grace }))

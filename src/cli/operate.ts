@@ -18,6 +18,7 @@ import { errorCodeOf } from './exit-codes.ts'
 import { createWorkflowLoader } from './load-workflow.ts'
 import { asOwner, beside } from './open-store.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 import { workflowsOfRun } from './workflows-of-run.ts'
 
 export interface OperationOutcome extends CommandAnswer {
@@ -86,5 +87,5 @@ export function operator(): string {
 export function sayOperated(session: Session, { id, status, takenBy }: OperationOutcome): void {
   session.terminal.put(`run ${id} is ${status}${takenBy === undefined ? '' : ` (process ${takenBy} has it)`}`)
   if (takenBy === undefined && status !== 'cancelled')
-    session.terminal.say(`go on with it: ${session.command(`resume ${id}`)}`)
+    session.terminal.say(`go on with it: ${session.command(`resume ${quoted(id)}`)}`)
 }

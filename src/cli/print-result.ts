@@ -2,6 +2,7 @@
 import type { RunResult } from '../index.ts'
 import { formatMs } from '../time/duration.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 
 export function printResult(session: Session, result: RunResult): void {
   const { terminal } = session
@@ -29,11 +30,10 @@ function sayEnd(session: Session, result: RunResult): void {
     `${paint(result.success ? 'green' : 'red', status)} in ${formatMs(result.performance.durationMs)}: run ${result.runId}`,
   )
   if (!result.success) sayError(session, result.error)
+  const look = result.success && result.degraded.length === 0 ? 'runs show' : 'explain'
+  const id = quoted(result.runId)
   terminal.say(
-    paint(
-      'dim',
-      `look closer: ${session.command(`${result.success && result.degraded.length === 0 ? 'runs show' : 'explain'} ${result.runId}`)}, ${session.command(`runs events ${result.runId}`)}`,
-    ),
+    paint('dim', `look closer: ${session.command(`${look} ${id}`)}, ${session.command(`runs events ${id}`)}`),
   )
 }
 

@@ -2,6 +2,7 @@
 import type { RunReport, StoreOwner } from '../index.ts'
 import { formatMs } from '../time/duration.ts'
 import { describeWait } from './print-waits.ts'
+import { quoted } from './shell.ts'
 import type { StageBoard } from './stage-board.ts'
 import { describeStage } from './stage-tree.ts'
 
@@ -60,11 +61,12 @@ function endLines({ result }: RunReport): string[] {
 }
 
 function nextLines({ report, owner, command }: RunView): string[] {
-  const events = `events: ${command(`runs events ${report.id}`)}`
+  const events = `events: ${command(`runs events ${quoted(report.id)}`)}`
   if (report.endedAt !== undefined) return [events]
-  if (owner) return [`process ${owner.pid} on ${owner.host} has it; follow it: ${command(`runs tail ${report.id}`)}`]
+  if (owner)
+    return [`process ${owner.pid} on ${owner.host} has it; follow it: ${command(`runs tail ${quoted(report.id)}`)}`]
   const signals = report.waitingFor
     .filter(wait => wait.kind === 'signal')
-    .map(wait => `send it: ${command(`signal ${report.id} ${wait.name} '<JSON>'`)}`)
-  return [...signals, `no process has it; go on with: ${command(`resume ${report.id}`)}`, events]
+    .map(wait => `send it: ${command(`signal ${quoted(report.id)} ${quoted(wait.name ?? '')} '<JSON>'`)}`)
+  return [...signals, `no process has it; go on with: ${command(`resume ${quoted(report.id)}`)}`, events]
 }

@@ -1,28 +1,10 @@
 /** The command line as a whole: which commands there are, and how what they give or throw becomes an exit code. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
-import { OptionsError } from '../index.ts'
+import { OptionsError } from '../errors.ts'
+import { catalogue } from './catalogue.ts'
 import { logLevels } from './cli-logger.ts'
-import { addAboutRun } from './commands/about-run.ts'
-import { addBackup } from './commands/backup.ts'
-import { addBundle } from './commands/bundle.ts'
-import { addCircuits } from './commands/circuits.ts'
 import type { Does } from './commands/command.ts'
-import { addCost } from './commands/cost.ts'
-import { addDiagnostics } from './commands/diagnostics.ts'
-import { addExplain } from './commands/explain.ts'
-import { addFork } from './commands/fork.ts'
-import { addModels } from './commands/models.ts'
-import { addProfiles } from './commands/profiles.ts'
-import { addQuarantine } from './commands/quarantine.ts'
-import { addRecover } from './commands/recover.ts'
-import { addResume } from './commands/resume.ts'
-import { addRetry } from './commands/retry.ts'
-import { addRun } from './commands/run.ts'
-import { addRuns } from './commands/runs.ts'
-import { addSimulate } from './commands/simulate.ts'
-import { addStage } from './commands/stage.ts'
-import { addTree } from './commands/tree.ts'
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.ts'
 import { createGuard } from './guard.ts'
 import { printError } from './print-error.ts'
@@ -43,7 +25,9 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
       exitCode = await work(createSession(flags as GlobalFlags, terminal, guard), command.args, flags as never)
     }
   try {
-    await createProgram(terminal, does).parseAsync(args, { from: 'user' })
+    const program = createProgram(terminal)
+    await addCommands(program, does, args)
+    await program.parseAsync(args, { from: 'user' })
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done
@@ -54,8 +38,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   }
 }
 
-function createProgram(terminal: Terminal, does: Does): Command {
-  const program = new Command('holdfast')
+function createProgram(terminal: Terminal): Command {
+  return new Command('holdfast')
     .description('Runs workflows that survive what goes wrong.')
     .version(version(), '--version')
     .option('--dir <dir>', 'where the store and its logs are (HOLDFAST_DIR; ./.holdfast)')
@@ -72,30 +56,31 @@ function createProgram(terminal: Terminal, does: Does): Command {
       writeErr: text => terminal.say(text.replace(/\n$/, '')),
       outputError: () => {},
     })
-  for (const add of [
-    addRun,
-    addResume,
-    addRetry,
-    addAboutRun,
-    addFork,
-    addStage,
-    addRecover,
-    addRuns,
-    addQuarantine,
-    addDiagnostics,
-    addBundle,
-    addBackup,
-    addTree,
-    addExplain,
-    addProfiles,
-    addSimulate,
-    addCircuits,
-    addModels,
-    addCost,
-  ])
-    add(program, does)
-  return program
+    .addHelpText('after', closing)
 }
+
+/** Those that are named among the arguments with all that they take; of the others what the list shows. */
+async function addCommands(program: Command, does: Does, args: readonly string[]): Promise<void> {
+  for (const { title, entries } of catalogue) {
+    for (const { name, summary, load } of entries) {
+      if (args.includes(name)) (await load())(program, does)
+      else program.command(name)
+      program.commands.at(-1)?.summary(summary).helpGroup(title)
+    }
+  }
+}
+
+const closing = `
+Examples:
+  holdfast run checkup --path .           examine the repository that one is in
+  holdfast run ./my.ts --input '{"n":1}'  run a workflow of one's own
+  holdfast run ./my.ts --dry-run          what it would do, and at most
+  holdfast explain <id>                   what happened in a run, and why
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not there, 4 waits for a signal,
+5 the store has another owner, 6 done but a part was lost, 124 out of time,
+130 interrupted, 143 terminated
+`
 
 /** What commander refused, in the words of everything else that is refused. */
 const usageError = (error: CommanderError): OptionsError =>

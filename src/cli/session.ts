@@ -4,10 +4,11 @@
  */
 import { join, resolve } from 'node:path'
 import { readEnvironment } from '../config/environment.ts'
+import { OptionsError } from '../errors.ts'
 import type { Logger } from '../index.ts'
-import { OptionsError } from '../index.ts'
 import { createCliLogger, type LogLevel, logLevels } from './cli-logger.ts'
 import type { Guard } from './guard.ts'
+import { quoted } from './shell.ts'
 import type { Terminal } from './terminal.ts'
 
 /** The flags that every command takes. */
@@ -36,6 +37,8 @@ export interface Session {
 
 /** @throws OptionsError for a log level that there is not */
 export function createSession(flags: GlobalFlags, terminal: Terminal, guard: Guard): Session {
+  if (flags.dir?.trim() === '')
+    throw new OptionsError('--dir: is empty; name a directory, or leave it out for ./.holdfast')
   const environment = readEnvironment()
   const directory = resolve(flags.dir ?? environment.directory ?? '.holdfast')
   const level = flags.logLevel ?? environment.logLevel ?? (flags.debug ? 'debug' : 'warn')
@@ -49,10 +52,9 @@ export function createSession(flags: GlobalFlags, terminal: Terminal, guard: Gua
     log: createCliLogger(level, terminal),
     terminal,
     guard,
-    command: text => `holdfast ${text}${flags.dir === undefined ? '' : ` --dir ${quoted(flags.dir)}`}`,
+    command: text =>
+      `${environment.byNpm ? 'npx ' : ''}holdfast ${text}${flags.dir === undefined ? '' : ` --dir ${quoted(flags.dir)}`}`,
   }
 }
 
 const isLogLevel = (level: string): level is LogLevel => (logLevels as readonly string[]).includes(level)
-
-const quoted = (text: string): string => (/^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)

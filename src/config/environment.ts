@@ -12,6 +12,8 @@ export interface Environment {
   readonly logLevel: string | undefined
   /** `NO_COLOR`, whatever it says. */
   readonly noColor: boolean
+  /** npm started this process, for `npx` or a script: then a shell has no `holdfast` by itself, as likely as not. */
+  readonly byNpm: boolean
 }
 
 /** What the environment says of providers. */
@@ -40,6 +42,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv = process.env): Env
     directory: variables.HOLDFAST_DIR || undefined,
     logLevel: variables.HOLDFAST_LOG_LEVEL || undefined,
     noColor: Boolean(variables.NO_COLOR),
+    byNpm: Boolean(variables.npm_execpath),
   }
 }
 

@@ -67,7 +67,7 @@ import { createStageRules } from './stage/stage-rules.ts'
  * @throws OptionsError; StoreError `store_owned store_corrupt store_readonly store_full store_newer`
  */
 export async function createRuntime(given: RuntimeOptions = {}): Promise<OperatedRuntime> {
-  const options = resolveRuntimeOptions(given)
+  const options = await resolveRuntimeOptions(given)
   const { epoch } = await options.store.claim({ pid: process.pid, host: hostname(), at: options.clock.now() })
   let runtime: HoldfastRuntime | undefined
   try {

@@ -1,7 +1,6 @@
 /** The options of `createRuntime` and `start`, parsed once: inside only the resolved form travels. */
 
 import { resolve } from 'node:path'
-import { pino } from 'pino'
 import { z } from 'zod'
 import { readProfileOverrides } from '../config/environment.ts'
 import { OptionsError } from '../errors.ts'
@@ -138,7 +137,7 @@ export interface ResolvedOptions {
 }
 
 /** @throws OptionsError that names the option and the mend */
-export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
+export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<ResolvedOptions> {
   const options = parseOptions(runtimeSchema, given, 'createRuntime')
   const clock = options.clock ?? systemClock
   const random = options.random ?? systemRandom
@@ -146,7 +145,7 @@ export function resolveRuntimeOptions(given: RuntimeOptions): ResolvedOptions {
   for (const [task, profile] of Object.entries(options.tasks ?? {})) {
     checkProfile(profile, known, `createRuntime: tasks.${task}`)
   }
-  const log = loggerOf(options.logger)
+  const log = await loggerOf(options.logger)
   return {
     store: storeOf(options.store ?? usualStore),
     workflows: options.workflows ?? [],
@@ -249,11 +248,13 @@ function checkProfile(profile: string | object, known: KnownProfiles, where: str
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-function loggerOf(given: object | false | undefined): Logger {
+/** `pino` is loaded by those alone who log with it: it is a tenth of what a command waits for before it begins. */
+async function loggerOf(given: object | false | undefined): Promise<Logger> {
   if (given === false) return silent
-  if (given === undefined) return harmless(pino({ level: 'warn' }, pino.destination(2)) as unknown as Logger)
-  const methods = given as Partial<Logger>
+  const methods = (given ?? {}) as Partial<Logger>
   if (methods.info && methods.warn && methods.error && methods.debug) return harmless(given as Logger)
+  const { pino } = await import('pino')
+  if (given === undefined) return harmless(pino({ level: 'warn' }, pino.destination(2)) as unknown as Logger)
   return harmless(pino(given) as unknown as Logger)
 }
 

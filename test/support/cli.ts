@@ -105,6 +105,6 @@ export function createCliPlace(
 const environment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(
     Object.entries(process.env).filter(
-      ([name]) => !/^(?:HOLDFAST_|(?:OPENAI|ANTHROPIC)_API_KEY$|NO_COLOR$|FORCE_COLOR$)/.test(name),
+      ([name]) => !/^(?:HOLDFAST_|npm_|(?:OPENAI|ANTHROPIC)_API_KEY$|NO_COLOR$|FORCE_COLOR$)/.test(name),
     ),
   )

@@ -5,25 +5,32 @@ import { type CommandOutcome, commandRun, type OpenRunCommand } from '../command
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { parseJson } from '../parse-flags.ts'
 import type { Session } from '../session.ts'
+import { quoted } from '../shell.ts'
 import type { Does } from './command.ts'
 
 interface ReasonFlags {
   readonly reason?: string
 }
 
-export function addAboutRun(program: Command, does: Does): void {
+export function addCancel(program: Command, does: Does): void {
   program
     .command('cancel')
     .argument('<id>')
     .description('stop a run, undo what its stages can undo, and end it as cancelled')
     .option('--reason <text>', 'kept in its journal')
     .action(does<ReasonFlags>((session, [id = ''], { reason }) => command(session, id, 'cancel', { reason })))
+}
+
+export function addPause(program: Command, does: Does): void {
   program
     .command('pause')
     .argument('<id>')
     .description('hold a run where it is')
     .option('--reason <text>', 'kept in its journal')
     .action(does<ReasonFlags>((session, [id = ''], { reason }) => command(session, id, 'pause', { reason })))
+}
+
+export function addSignal(program: Command, does: Does): void {
   program
     .command('signal')
     .argument('<id>')
@@ -51,5 +58,5 @@ function sayOutcome(session: Session, name: OpenRunCommand, { id, status, takenB
   const what = name === 'signal' ? `the signal is with run ${id}, which is ${status}` : `run ${id} is ${status}`
   session.terminal.put(takenBy === undefined ? what : `${what} (process ${takenBy} has it)`)
   if (takenBy === undefined && name !== 'cancel')
-    session.terminal.say(`go on with it: ${session.command(`resume ${id}`)}`)
+    session.terminal.say(`go on with it: ${session.command(`resume ${quoted(id)}`)}`)
 }

@@ -13,6 +13,9 @@ export function addBackup(program: Command, does: Does): void {
     .argument('<file>', 'a file that does not exist yet')
     .description('copy the store as it is at this moment; its owner goes on meanwhile')
     .action(does((session, [file = '']) => beside(session, client => backup(session, client, resolve(file)))))
+}
+
+export function addRestore(program: Command, does: Does): void {
   program
     .command('restore')
     .argument('<file>', 'a backup')
@@ -21,6 +24,9 @@ export function addBackup(program: Command, does: Does): void {
     .action(
       does<{ readonly force?: boolean }>((session, [file = ''], { force }) => restore(session, resolve(file), force)),
     )
+}
+
+export function addStore(program: Command, does: Does): void {
   program
     .command('store')
     .description('look after the store')

@@ -7,6 +7,7 @@ import { type Client, OptionsError, StoreError } from '../../index.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { asOwner, beside } from '../open-store.ts'
 import type { Session } from '../session.ts'
+import { quoted } from '../shell.ts'
 import type { Does } from './command.ts'
 
 export function addBundle(program: Command, does: Does): void {
@@ -20,6 +21,9 @@ export function addBundle(program: Command, does: Does): void {
         beside(session, client => bundle(session, client, id, out)),
       ),
     )
+}
+
+export function addImport(program: Command, does: Does): void {
   program
     .command('import')
     .argument('<file>', 'a bundle')
@@ -70,7 +74,7 @@ async function importBundle(session: Session, client: Client, file: string, id: 
   if (session.json) session.terminal.put(JSON.stringify({ id: imported.id, status: imported.status }, null, 2))
   else {
     session.terminal.put(`run ${imported.id} is imported; it is ${imported.status}`)
-    session.terminal.say(`look at it: ${session.command(`runs show ${imported.id}`)}`)
+    session.terminal.say(`look at it: ${session.command(`runs show ${quoted(imported.id)}`)}`)
   }
   return exitCodes.done
 }

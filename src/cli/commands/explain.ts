@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { exitCodes } from '../exit-codes.ts'
 import { beside } from '../open-store.ts'
+import { quoted } from '../shell.ts'
 import type { Does } from './command.ts'
 
 interface ExplainFlags {
@@ -17,7 +18,8 @@ export function addExplain(program: Command, does: Does): void {
     .action(
       does<ExplainFlags>((session, [id = ''], { stage }) =>
         beside(session, async client => {
-          const explanation = await client.explain(id, { stage, command: session.command })
+          const command = (text: string): string => session.command(text.replaceAll(id, () => quoted(id)))
+          const explanation = await client.explain(id, { stage, command })
           session.terminal.put(session.json ? JSON.stringify(explanation, null, 2) : explanation.text)
           return exitCodes.done
         }),

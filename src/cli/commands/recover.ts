@@ -8,6 +8,7 @@ import { asOwner, beside } from '../open-store.ts'
 import { describeError } from '../print-error.ts'
 import { sayWaits } from '../print-waits.ts'
 import type { Session } from '../session.ts'
+import { quoted } from '../shell.ts'
 import { workflowsOfRun } from '../workflows-of-run.ts'
 import type { Does } from './command.ts'
 
@@ -110,7 +111,7 @@ async function finish(
   }
   for (const report of unfinished) {
     if (report.status === 'paused')
-      session.terminal.say(`run ${report.id} is paused; go on with: ${session.command(`resume ${report.id}`)}`)
+      session.terminal.say(`run ${report.id} is paused; go on with: ${session.command(`resume ${quoted(report.id)}`)}`)
     else sayWaits(session, report)
   }
   return worstOf(await codesOf(client, results, strict), skipped.length > 0, unfinished.length > 0)

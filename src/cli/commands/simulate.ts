@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { collected, parseCount, parseInput } from '../parse-flags.ts'
 import type { Session } from '../session.ts'
+import { quoted } from '../shell.ts'
 import type { Does } from './command.ts'
 
 interface SimulateFlags {
@@ -93,10 +94,10 @@ function replayCommand(
 ): string {
   const flags = [
     ...(faults === undefined || faults === 'all' ? [] : [`--faults ${faults}`]),
-    ...(input === undefined ? [] : [`--input '${input.replaceAll("'", "'\\''")}'`]),
+    ...(input === undefined ? [] : [`--input ${quoted(input)}`]),
     ...(standIn ?? []).map(stages => `--stand-in ${stages}`),
   ]
-  return session.command(['simulate', name, '--replay', String(seed), ...flags].join(' '))
+  return session.command(['simulate', quoted(name), '--replay', String(seed), ...flags].join(' '))
 }
 
 const countOf = (given: string | undefined): number => (given === undefined ? usualSeeds : parseCount(given, '--seeds'))

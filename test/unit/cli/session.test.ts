@@ -7,7 +7,12 @@ import type { Terminal } from '../../../src/cli/terminal.ts'
 afterEach(() => vi.unstubAllEnvs())
 
 function sessionOf(flags: GlobalFlags, environment: Readonly<Record<string, string>> = {}) {
-  for (const [name, value] of Object.entries({ HOLDFAST_DIR: '', HOLDFAST_LOG_LEVEL: '', ...environment })) {
+  for (const [name, value] of Object.entries({
+    HOLDFAST_DIR: '',
+    HOLDFAST_LOG_LEVEL: '',
+    npm_execpath: '',
+    ...environment,
+  })) {
     vi.stubEnv(name, value)
   }
   return createSession(flags, {} as Terminal, {} as Guard)
@@ -26,6 +31,18 @@ describe('where the state is', () => {
   it('is named in the commands to type next when a flag named it', () => {
     expect(sessionOf({}).command('resume r1')).toBe('holdfast resume r1')
     expect(sessionOf({ dir: 'a b' }).command('resume r1')).toBe("holdfast resume r1 --dir 'a b'")
+  })
+})
+
+describe('a command to type next', () => {
+  it('begins with npx where npm has started this one: npx itself, or npm start', () => {
+    expect(sessionOf({}, { npm_execpath: '/usr/lib/npm-cli.js' }).command('resume r1')).toBe('npx holdfast resume r1')
+  })
+})
+
+describe('an empty --dir', () => {
+  it('is refused and is not the directory one is in', () => {
+    expect(() => sessionOf({ dir: '' })).toThrow(/--dir: is empty/)
   })
 })
 

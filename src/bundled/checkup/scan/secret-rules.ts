@@ -3,8 +3,6 @@
  * every file in a process-wide list that it searches for each new one, which a long-lived process cannot afford. What a
  * rule says about the value is not taken over, so no value can get out of here; `secretlint-disable` comments hold.
  */
-import { rules as recommended } from '@secretlint/secretlint-rule-preset-recommend'
-
 export interface SecretHit {
   /** `github`, `aws`, … */
   readonly rule: string
@@ -40,6 +38,8 @@ const options: Readonly<Record<string, object>> = { '@secretlint/secretlint-rule
 
 /** In the order of the text; a place is named once. */
 export async function findSecrets(file: string, content: string): Promise<SecretHit[]> {
+  // Loaded when something is scanned: every run of another workflow would wait for it.
+  const { rules: recommended } = await import('@secretlint/secretlint-rule-preset-recommend')
   const source = new Source(file, content)
   const reported: { readonly id: string; readonly kind: string; readonly range: Range }[] = []
   const ignored: { readonly target: string; readonly range: Range }[] = []
