@@ -8,10 +8,13 @@ export function sayWaits(session: Session, report: RunReport): void {
   terminal.say(`run ${report.id} waits for ${report.waitingFor.map(describeWait).join(' and ')}`)
   for (const wait of report.waitingFor) {
     if (wait.kind === 'signal')
-      terminal.say(`  send it with: ${session.command(`signal ${quoted(report.id)} ${quoted(wait.name ?? '')} '<JSON>'`)}`)
+      terminal.say(
+        `  send it with: ${session.command(`signal ${quoted(report.id)} ${quoted(wait.name ?? '')} '<JSON>'`)}`,
+      )
     if (wait.kind === 'event')
       terminal.say(`  send one with: ${session.command(`signal ${quoted(report.id)} <EVENT> '<JSON>'`)}`)
-    if (wait.kind === 'child') terminal.say(`  look at it with: ${session.command(`runs show ${quoted(wait.name ?? '')}`)}`)
+    if (wait.kind === 'child')
+      terminal.say(`  look at it with: ${session.command(`runs show ${quoted(wait.name ?? '')}`)}`)
   }
   terminal.say(`  then go on with: ${session.command(`resume ${quoted(report.id)}`)}`)
 }
