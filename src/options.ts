@@ -30,7 +30,9 @@ export function describeIssue(issue: z.core.$ZodIssue, schema?: z.ZodType): stri
     const known = schema === undefined ? [] : knownKeys(schema, issue.path)
     return `${place}unknown option '${key}'${suggestion(key, known)}`
   }
-  return `${place}${issue.message}`
+  // What is wrong with a key is said inside of the issue.
+  const inner = issue.code === 'invalid_key' ? issue.issues[0] : undefined
+  return `${place}${(inner ?? issue).message}`
 }
 
 /** `; did you mean 'x'?`, or the known names where none is near, or nothing where none is known. */
@@ -46,6 +48,11 @@ export function suggestion(name: string, known: readonly string[]): string {
 function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current: unknown = schema
   for (const part of [...path, undefined]) {
+    const element = typeof part === 'number' ? elementOf(current) : undefined
+    if (element !== undefined) {
+      current = element
+      continue
+    }
     while (current !== null && typeof current === 'object' && !('shape' in current)) {
       const inner = (current as { def?: { innerType?: unknown; in?: unknown; options?: unknown[] } }).def
       current =
@@ -61,6 +68,9 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   }
   return []
 }
+
+/** What a list is made of. */
+const elementOf = (schema: unknown): unknown => (schema as { def?: { element?: unknown } } | null)?.def?.element
 
 /** Levenshtein's distance with a swap of neighbours as one step. */
 function editDistance(a: string, b: string): number {

@@ -2,6 +2,8 @@
 import { OptionsError } from '../errors.ts'
 import { suggestion } from '../options.ts'
 import type { AnyWorkflow } from '../workflow/definition.ts'
+import { build } from './build/build.ts'
+import { buildInputSchema, readPlan } from './build/read-plan.ts'
 import { checkup } from './checkup/checkup.ts'
 import { codeReview, estimateReview } from './code-review/code-review.ts'
 import { develop } from './develop/develop.ts'
@@ -9,6 +11,7 @@ import { summarize } from './summarize/summarize.ts'
 import type { TextEstimate } from './text-estimate.ts'
 
 const bundled: ReadonlyMap<string, AnyWorkflow> = new Map<string, AnyWorkflow>([
+  [build.name, build],
   [checkup.name, checkup],
   [codeReview.name, codeReview],
   [summarize.name, summarize],
@@ -18,6 +21,21 @@ const bundled: ReadonlyMap<string, AnyWorkflow> = new Map<string, AnyWorkflow>([
 const estimates: ReadonlyMap<string, (input: unknown) => Promise<TextEstimate | undefined>> = new Map([
   [codeReview.name, estimateReview],
 ])
+
+/**
+ * What can be wrong with what a bundled workflow is asked, found before anything starts: the plan of a build.
+ * @returns what it would do, in lines; none where there is nothing to say before it runs
+ */
+export async function preview(name: string, input: unknown): Promise<readonly string[]> {
+  const parsed = name === build.name ? buildInputSchema.safeParse(input) : undefined
+  if (!parsed?.success) return []
+  const { title, commands, done } = await readPlan(parsed.data)
+  return [
+    `${title}: ${commands.length} commands`,
+    ...commands.map(({ key, run }) => `  ${key}  ${run.split('\n').join('; ')}`),
+    ...done.map(what => `  done before: ${what}`),
+  ]
+}
 
 /** Undefined where the workflow says nothing, or its input is none. */
 export const estimateOf = async (name: string, input: unknown): Promise<TextEstimate | undefined> =>

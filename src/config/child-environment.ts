@@ -36,3 +36,16 @@ export function childEnvironment(environment: NodeJS.ProcessEnv = process.env): 
     [depthVariable]: String(checkupDepth(environment) + 1),
   }
 }
+
+/** The variables of these names that are set, whatever they hold: somebody asked for them by name. */
+export function variablesNamed(
+  names: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap(name => {
+      const value = environment[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}

@@ -1,6 +1,7 @@
 /** `holdfast run <workflow>`: starts a run and stays with it, or leaves it to a process of its own. */
+import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { findBundled } from '../../bundled/index.ts'
+import { findBundled, preview } from '../../bundled/index.ts'
 import {
   type Client,
   createIds,
@@ -74,7 +75,11 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   const input = await inputFor(name, flags)
   const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
-  if (flags.dryRun) return showPlan(session, loaded, { input, budget: given, profile: flags.profile, ...overrides })
+  const previewed = await preview(name, input)
+  if (flags.dryRun) {
+    const options = { input, budget: given, profile: flags.profile, ...overrides }
+    return showPlan(session, loaded, options, previewed)
+  }
   const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile: flags.profile })
   const { budget } = notice
   sayNotice(session, notice)
@@ -110,10 +115,15 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   })
 }
 
-function showPlan(session: Session, { workflow }: LoadedWorkflow, options: PlanOptions): ExitCode {
+function showPlan(
+  session: Session,
+  { workflow }: LoadedWorkflow,
+  options: PlanOptions,
+  previewed: readonly string[],
+): ExitCode {
   const plan = planOf(workflow, options)
   if (session.json) session.terminal.put(JSON.stringify(plan, null, 2))
-  else for (const line of planLines(plan)) session.terminal.put(line)
+  else for (const line of [...previewed, ...planLines(plan)]) session.terminal.put(line)
   return exitCodes.done
 }
 
@@ -125,10 +135,13 @@ const begin = (
 ) => runtime.start(workflow, input, options)
 
 /** A bundled workflow examines the directory that one is in, unless told. */
-function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
+async function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
   // A text may be piped into it as it is.
   const plainText = name === 'summarize' && input !== undefined && /^[@-]/.test(input) ? 'text' : undefined
-  return parseInput({ input, plainText, path: path ?? (findBundled(name) && input === undefined ? '.' : undefined) })
+  const usual = path ?? (findBundled(name) && input === undefined ? '.' : undefined)
+  const given = await parseInput({ input, plainText, path: usual })
+  // Kept with the run as a whole path: whoever recovers it may be somewhere else.
+  return name === 'build' ? { ...(given as object), path: resolve((given as { path?: string }).path ?? '.') } : given
 }
 
 async function isUnfinished(client: Client, id: string): Promise<boolean> {
