@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
 import { parseOptions, suggestion } from '../options.ts'
-import { compileStages } from './compile.ts'
+import { compileStages, maxRegions, tooManyRegions } from './compile.ts'
 import {
   type AnyWorkflow,
   type Facts,
@@ -63,6 +63,7 @@ export class BuiltWorkflow implements AnyWorkflow {
       definition ??= compile(header, stages)
       return definition
     }
+    Object.freeze(this)
   }
 
   /** @throws OptionsError */
@@ -108,6 +109,7 @@ export class BuiltWorkflow implements AnyWorkflow {
   }
 
   #add(draft: StageDraft): BuiltWorkflow {
+    checkWidth(draft, this.#stages, this.name)
     return new BuiltWorkflow(this.#header, this.#stages.with(draft))
   }
 
@@ -147,6 +149,18 @@ export class BuiltWorkflow implements AnyWorkflow {
     }
     return declared
   }
+}
+
+/** Stages that need the same begin at the same time, whatever comes after them: too many are refused where they are written. */
+function checkWidth(draft: StageDraft, stages: StageList, workflow: string): void {
+  const { needs } = draft
+  // A chain, which is most of any workflow, has no two stages of the same needs, and is not to cost a look at each.
+  if (needs.length === 1 && needs[0] === stages.last?.name) return
+  const needsTheSame = (other: StageDraft): boolean =>
+    other.needs.length === needs.length && needs.every(need => other.needs.includes(need))
+  const siblings = stages.toArray().filter(needsTheSame)
+  if (siblings.length < maxRegions) return
+  throw tooManyRegions(workflow, siblings.length + 1, (siblings[0] as StageDraft).name)
 }
 
 function compile(header: Header, stages: StageList): WorkflowDefinition {

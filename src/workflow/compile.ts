@@ -10,7 +10,14 @@ import { decompose, type Flow, type NetMember } from './series-parallel.ts'
 import type { StageDraft } from './stage-list.ts'
 
 /** More regions than this in one parallel state cost too much an event. */
-const maxRegions = 100
+export const maxRegions = 100
+
+export const tooManyRegions = (workflow: string, count: number, first: string): OptionsError =>
+  new OptionsError(
+    `workflow '${workflow}': ${count} stages would run in parallel from '${first}' on, more than ${maxRegions}; ` +
+      'use one .map over the items, which runs any number of them with bounded concurrency',
+    { stage: first },
+  )
 
 interface FlowContext {
   /** The stages that have ended, as far as others of a net wait for them. */
@@ -108,11 +115,7 @@ class FlowStates {
         ? flow.members.map(member => this.#waitingRegion(member))
         : (flow as Flow & { kind: 'parallel' }).branches.map(branch => this.#region(branch))
     if (regions.length > maxRegions) {
-      throw new OptionsError(
-        `workflow '${this.#workflow}': ${regions.length} stages would run in parallel from '${regions[0]?.[0]}' on, more than ${maxRegions}; ` +
-          'use one .map over the items, which runs any number of them with bounded concurrency',
-        { stage: regions[0]?.[0] },
-      )
+      throw tooManyRegions(this.#workflow, regions.length, (regions[0] as [string, State])[0])
     }
     return {
       type: 'parallel',

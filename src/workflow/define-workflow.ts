@@ -40,9 +40,9 @@ export interface WorkflowOptions<TInput extends ZodType = ZodType, TSignals exte
   readonly description?: string | undefined
 }
 
-/** What `.output` made, or where it was not called the result of the last stage. */
+/** What `.output` made, or where it was not called the result of the last stage; both as JSON: a lost item is null. */
 type RunOutput<TEntries extends AnyEntry, TLast extends string, TOutput> = [TOutput] extends [never]
-  ? EntryOf<TEntries, TLast>['result']
+  ? Jsonify<EntryOf<TEntries, TLast>['result']>
   : TOutput
 
 /**
@@ -77,9 +77,9 @@ export interface WorkflowBuilder<
     TReturned,
     const TNeeds extends TEntries['name'] | DefaultNeeds = DefaultNeeds,
     TSkips extends boolean = never,
-    const TOptional extends boolean = false,
+    const TOptional extends boolean | undefined = false,
     TFallback = never,
-    TSchema extends ZodType = never,
+    TSchema extends ZodType | undefined = never,
   >(
     name: TName,
     options: StageOptions<
@@ -114,9 +114,9 @@ export interface WorkflowBuilder<
     TReturned,
     const TNeeds extends TEntries['name'] | DefaultNeeds = DefaultNeeds,
     TSkips extends boolean = never,
-    const TOptional extends boolean = false,
+    const TOptional extends boolean | undefined = false,
     TFallback = never,
-    TSchema extends ZodType = never,
+    TSchema extends ZodType | undefined = never,
   >(
     name: TName,
     options: MapOptions<

@@ -34,9 +34,9 @@ export function stageActor<TReturned>(
 export function stageActor<
   TReturned,
   TInput extends ZodType = never,
-  const TOptional extends boolean = false,
+  const TOptional extends boolean | undefined = false,
   TFallback = never,
-  TSchema extends ZodType = never,
+  TSchema extends ZodType | undefined = never,
 >(
   options: ActorOptions<FunctionInput<TInput>, TInput, TOptional, TFallback, TSchema>,
   run: (context: ActorContextOf<FunctionInput<TInput>>) => TReturned,

@@ -66,7 +66,7 @@ export interface ItemContextOf<TInput, TResults, TSignals extends Schemas, TItem
 }
 
 /** What may be said of any stage, wherever it runs. */
-interface SharedOptions<TInput, TResults, TOptional, TSchema extends ZodType> {
+interface SharedOptions<TInput, TResults, TOptional, TSchema extends ZodType | undefined> {
   readonly task?: string | undefined
   readonly profile?: string | object | undefined
   /** Of running time: waits do not count. @default the profile's */
@@ -75,14 +75,14 @@ interface SharedOptions<TInput, TResults, TOptional, TSchema extends ZodType> {
   /** Check the health of the system before the stage. @default false */
   readonly preflight?: boolean | undefined
   /** A failure degrades the run and does not fail it. @default false */
-  readonly optional?: TOptional | undefined
+  readonly optional?: TOptional
   readonly remedies?: readonly string[] | undefined
   /** Undoes the stage, in reverse order, when the run is cancelled. */
   readonly compensate?: ((facts: CompensationFactsOf<TInput, TResults>) => unknown) | undefined
   /** @default 'transient' */
   readonly restart?: 'transient' | 'temporary' | undefined
   /** Checks the result, and types it. */
-  readonly output?: TSchema | undefined
+  readonly output?: TSchema
   readonly description?: string | undefined
 }
 
@@ -94,8 +94,13 @@ interface FlowOptions<TInput, TResults, TNeeds, TSkips> {
 }
 
 /** The options of a stage of a machine of one's own: the machine says when it runs. */
-export interface ActorOptions<TInput, TSchemaIn extends ZodType, TOptional, TFallback, TSchema extends ZodType>
-  extends SharedOptions<TInput, UntypedResults, TOptional, TSchema> {
+export interface ActorOptions<
+  TInput,
+  TSchemaIn extends ZodType,
+  TOptional,
+  TFallback,
+  TSchema extends ZodType | undefined,
+> extends SharedOptions<TInput, UntypedResults, TOptional, TSchema> {
   /** Checks what the invoke gives, and types it. */
   readonly input?: TSchemaIn | undefined
   /** The result when every attempt has failed. */
@@ -109,7 +114,7 @@ export interface StageOptions<
   TSkips,
   TOptional,
   TFallback,
-  TSchema extends ZodType,
+  TSchema extends ZodType | undefined,
 > extends SharedOptions<TInput, TResults, TOptional, TSchema>,
     FlowOptions<TInput, TResults, TNeeds, TSkips> {
   /** The result when every attempt has failed. */
@@ -124,7 +129,7 @@ export interface MapOptions<
   TSkips,
   TOptional,
   TFallback,
-  TSchema extends ZodType,
+  TSchema extends ZodType | undefined,
 > extends SharedOptions<TInput, TResults, TOptional, TSchema>,
     FlowOptions<TInput, TResults, TNeeds, TSkips> {
   /** Pure and synchronous: the items, found once. */
@@ -139,5 +144,9 @@ export interface MapOptions<
     | undefined
 }
 
-/** What a function returned, or what the schema makes of it. */
-export type Checked<TReturned, TSchema extends ZodType> = [TSchema] extends [never] ? TReturned : z.output<TSchema>
+/** What a function returned, or what the schema makes of it; either, where it is not known whether there is one. */
+export type Checked<TReturned, TSchema extends ZodType | undefined> = [TSchema] extends [never]
+  ? TReturned
+  : TSchema extends ZodType
+    ? z.output<TSchema>
+    : TReturned

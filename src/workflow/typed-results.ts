@@ -50,7 +50,7 @@ export type MapResult<TReturned, TSkips, TOptional, TFallback> =
 type Skipped<TSkips> = [TSkips] extends [never] ? never : undefined
 
 type Attempted<TResult, TOptional, TFallback> = [TFallback] extends [never]
-  ? [TOptional] extends [false]
+  ? [TOptional] extends [false | undefined]
     ? TResult
     : TResult | undefined
   : TResult | Jsonify<Awaited<TFallback>>

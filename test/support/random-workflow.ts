@@ -299,8 +299,11 @@ export function predict(spec: WorkflowSpec): Prediction {
     const saw = stage.needs.filter(need => results[need] !== undefined)
     if (!stage.items) results[stage.name] = run(stage, stage.name, stage.failures, saw)
     else if (stage.when === 'throws') {
-      if (stage.optional) degraded.push(stage.name)
-      else fatal.push(stage.name)
+      if (stage.optional) {
+        degraded.push(stage.name)
+        // A map that was lost as a whole is a list of no items.
+        results[stage.name] = []
+      } else fatal.push(stage.name)
     } else if (stage.when !== 'no') {
       const itemSpec = { ...stage, when: 'absent' as const }
       results[stage.name] = stage.items.map((failures, index) =>

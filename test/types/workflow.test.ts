@@ -177,6 +177,22 @@ describe('signals', () => {
   })
 })
 
+describe('a model call', () => {
+  it('types its object by the schema, streamed too, and has none without', () => {
+    base.stage('a', async ({ model }) => {
+      const { object, cost } = await model.generate({ prompt: 'q', schema: Findings })
+      expectTypeOf(object).toEqualTypeOf<{ found: string[] }>()
+      expectTypeOf(cost).toEqualTypeOf<number | 'unknown'>()
+      expectTypeOf((await model.generate({ prompt: 'q' })).object).toEqualTypeOf<undefined>()
+      const stream = model.stream({ messages: [{ role: 'user', content: 'q' }], schema: Findings })
+      expectTypeOf((await stream.result).object).toEqualTypeOf<{ found: string[] }>()
+      for await (const piece of stream) expectTypeOf(piece).toEqualTypeOf<string>()
+      // @ts-expect-error there is no such tier
+      await model.generate({ prompt: 'q', tier: 'huge' })
+    })
+  })
+})
+
 describe('mistakes are refused by the compiler', () => {
   it('in needs and options', () => {
     const wrong = () => {
@@ -199,6 +215,22 @@ describe('the output of a run', () => {
     expectTypeOf<OutputOf<typeof last>>().toEqualTypeOf<{ at: string }>()
     const skipped = last.stage('b', { when: () => false }, () => 1)
     expectTypeOf<OutputOf<typeof skipped>>().toEqualTypeOf<number | undefined>()
+  })
+
+  it('has null for a lost item, as JSON has it, where the last stage is a map', () => {
+    const map = base.map('m', { over: () => [1], optional: true }, () => 'x')
+    expectTypeOf<OutputOf<typeof map>>().toEqualTypeOf<(string | null)[]>()
+  })
+
+  it('without stages that may be lost or skipped is never undefined, whatever the options say of undefined', () => {
+    const absent = { optional: undefined, when: undefined, fallback: undefined, output: undefined, needs: undefined }
+    const whole = base.stage('a', absent, () => 1)
+    expectTypeOf<OutputOf<typeof whole>>().toEqualTypeOf<number>()
+    const items = base.map('m', { ...absent, over: () => [1], key: undefined, concurrency: undefined }, () => 1)
+    expectTypeOf<OutputOf<typeof items>>().toEqualTypeOf<number[]>()
+    const maybe: boolean = 'x'.length > 1
+    const unsure = base.stage('a', { optional: maybe ? true : undefined }, () => 1)
+    expectTypeOf<OutputOf<typeof unsure>>().toEqualTypeOf<number | undefined>()
   })
 
   it('is what .output makes of all results', () => {

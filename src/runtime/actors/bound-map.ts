@@ -78,6 +78,8 @@ function finish(run: LiveRun, name: string, next: EndedSnapshot, itemFailure?: S
   if (outcome === 'succeeded') run.journal('stage.succeeded', {}, { stage: name })
   else if (outcome === 'skipped') run.journal('stage.skipped', {}, { stage: name })
   else {
+    // Its result is the list that it says it is, of no items.
+    if (!run.memory.maps.has(name)) run.journalText('map.opened', '{"keys":[],"items":[]}', { stage: name })
     run.journal('stage.degraded', { error }, { stage: name })
     run.noteDegraded({ stage: name, reason: error?.message ?? 'the map was lost' })
   }

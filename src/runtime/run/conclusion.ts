@@ -1,6 +1,6 @@
 /** The verdict on a run whose flow has ended: its output, or why it failed. */
 import type { WorkflowMachineEvent } from '../../../machines/workflow.machine.ts'
-import { encodeError } from '../../errors.ts'
+import { encodeError, HoldfastError } from '../../errors.ts'
 import { encodeJson, type ResultText } from '../../workflow/results.ts'
 import type { LiveRun } from './live.ts'
 
@@ -34,7 +34,7 @@ export function conclude(
 function outputText(run: LiveRun, machineOutput: unknown): ResultText {
   const { definition, memory } = run
   let output = machineOutput
-  if (definition.output) output = definition.output({ input: run.input, results: resultsOf(run) })
+  if (definition.output) output = askOutput(run, definition.output)
   else if (definition.origin === 'built') {
     const last = [...definition.stages.keys()].at(-1)
     if (last === undefined) return undefined
@@ -43,6 +43,20 @@ function outputText(run: LiveRun, machineOutput: unknown): ResultText {
     output = resultsOf(run)[last]
   }
   return encodeJson(output, `output of workflow '${definition.name}'`)
+}
+
+function askOutput(run: LiveRun, output: NonNullable<LiveRun['definition']['output']>): unknown {
+  try {
+    return output({ input: run.input, results: resultsOf(run) })
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new HoldfastError(
+      'run_failed',
+      `\`output\` of workflow '${run.definition.name}' threw: ${message}`,
+      {},
+      { cause: error },
+    )
+  }
 }
 
 const resultsOf = (run: LiveRun): Readonly<Record<string, unknown>> => run.resultsOf(run.definition.stages.keys())

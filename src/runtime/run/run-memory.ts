@@ -315,6 +315,8 @@ export function remember(memory: RunMemory, row: JournalRow): void {
       return
     case 'stage.degraded':
       memory.degraded.push(degradedPart(row))
+      // A map that was lost as a whole is a list of no items.
+      if (memory.maps.has(stage)) keepResult(memory, stage, undefined)
       return end(memory, stage, row.at, 'degraded')
     case 'stage.skipped':
       return end(memory, stage, row.at, 'skipped')

@@ -17,14 +17,10 @@ export function openMap(run: LiveRun, name: string): MapMachineEvent {
   if (known) return { type: 'MAP_OPENED', total: known.keys.length }
   const definition = run.definition.stages.get(name) as StageDefinition
   const map = definition.map as MapDefinition
-  const opened = run.memory.maps.get(name)
-  if (opened) return { type: 'MAP_OPENED', total: opened.keys.length }
   try {
     const given = askOver(run, definition, map)
     const texts = given.map((item, index) => encodeJson(item, `item ${index} of map '${name}'`) ?? 'null')
-    const keys = given.map((item, index) =>
-      checkName(String(map.key(item, index)), `the key of item ${index} of map '${name}'`),
-    )
+    const keys = given.map((item, index) => keyOf(map, item, index, name))
     refuseDuplicates(name, keys)
     run.journalText('map.opened', `{"keys":${JSON.stringify(keys)},"items":[${texts.join(',')}]}`, { stage: name })
     return { type: 'MAP_OPENED', total: keys.length }
@@ -60,6 +56,25 @@ function askOver(run: LiveRun, definition: StageDefinition, map: MapDefinition):
   return given
 }
 
+function keyOf(map: MapDefinition, item: unknown, index: number, name: string): string {
+  const where = `the key of item ${index} of map '${name}'`
+  let key: unknown
+  try {
+    key = map.key(item, index)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new StageError(
+      `\`key\` of map '${name}' threw for item ${index}: ${message}`,
+      { stage: name },
+      { cause: error },
+    )
+  }
+  if (typeof key !== 'string' && typeof key !== 'number') {
+    throw new ValidationError(`${where} must be a text or a number, and is ${describe(key)}`, { stage: name })
+  }
+  return checkName(String(key), where)
+}
+
 function refuseDuplicates(name: string, keys: readonly string[]): void {
   const seen = new Map<string, number>()
   for (const [index, key] of keys.entries()) {
@@ -75,7 +90,7 @@ function refuseDuplicates(name: string, keys: readonly string[]): void {
 }
 
 function describe(value: unknown): string {
-  if (value === null) return 'null'
+  if (value === null || value === undefined) return String(value)
   if (typeof value === 'object' && 'then' in value) return 'a promise (it must be synchronous)'
   return `a value of type ${typeof value}`
 }

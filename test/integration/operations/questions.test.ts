@@ -19,6 +19,8 @@ describe('diagnostics', () => {
       })
     const runtime = await world.open({ workflows: [workflow] })
     const run = await runtime.start(workflow, undefined, { id: 'r' })
+    // The checks ask the real machine: its time is not that of the virtual clock, and must not be outrun by it.
+    await new Promise<void>(resolve => run.subscribe(({ type }) => type === 'preflight.passed' && resolve()))
     while ((await run.status()) !== 'waiting') await world.clock.advance(100)
     expect(await runtime.diagnostics('r')).toMatchObject({
       runId: 'r',

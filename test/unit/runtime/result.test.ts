@@ -60,7 +60,7 @@ describe('the result of a run', () => {
       })
     expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
       success: false,
-      error: { code: 'run_failed', message: 'no output' },
+      error: { code: 'run_failed', message: "`output` of workflow 'w' threw: no output" },
     })
     await runtime.close()
   })

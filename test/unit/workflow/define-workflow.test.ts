@@ -48,6 +48,15 @@ describe('a builder', () => {
     expect(names(left)).toEqual(['a', 'b'])
     expect(names(right)).toEqual(['a', 'c', 'd'])
     expect(names(left.stage('c', run))).toEqual(['a', 'b', 'c'])
+    expect(Object.isFrozen(base)).toBe(true)
+  })
+
+  it('refuses the stage that would be one too many in parallel where it is written, and points to .map', () => {
+    let workflow = begin().stage('first', run)
+    for (let stage = 0; stage < 100; stage++) workflow = workflow.stage(`s${stage}`, { needs: ['first'] }, run)
+    expect(() => definitionOf(workflow)).not.toThrow()
+    const said = refusal(() => workflow.stage('one more', { needs: ['first'] }, run))
+    expect(said).toMatch(/^workflow 'w': 101 stages would run in parallel from 's0' on, more than 100; use one \.map/)
   })
 
   it('takes the function of a fork that has the name of a stage on the other fork', () => {
