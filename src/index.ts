@@ -137,6 +137,7 @@ export { type PlannedStage, type PlanOptions, planOf, type RunPlan } from './run
 export { estimatedUsd, type PlannedModel, planSpending, type SpendingPlan } from './runtime/planning/spending.ts'
 export type { StageBound } from './runtime/planning/static-bound.ts'
 export { validateModels } from './runtime/planning/validate-models.ts'
+export type { RunCostBound, StageCost, StageText } from './runtime/planning/worst-case-cost.ts'
 export { memoryStore } from './store/memory-store.ts'
 export { restoreStore } from './store/sqlite-copy.ts'
 export { sqliteStore } from './store/sqlite-store.ts'

@@ -5,9 +5,10 @@ import type { AnyWorkflow } from '../workflow/definition.ts'
 import { build } from './build/build.ts'
 import { buildInputSchema, readPlan } from './build/read-plan.ts'
 import { checkup } from './checkup/checkup.ts'
+import { estimateCheckup } from './checkup/review.ts'
 import { codeReview, estimateReview } from './code-review/code-review.ts'
-import { develop } from './develop/develop.ts'
-import { summarize } from './summarize/summarize.ts'
+import { develop, estimateDevelopment } from './develop/develop.ts'
+import { estimateSummary, summarize } from './summarize/summarize.ts'
 import type { TextEstimate } from './text-estimate.ts'
 
 const bundled: ReadonlyMap<string, AnyWorkflow> = new Map<string, AnyWorkflow>([
@@ -19,7 +20,10 @@ const bundled: ReadonlyMap<string, AnyWorkflow> = new Map<string, AnyWorkflow>([
 ])
 
 const estimates: ReadonlyMap<string, (input: unknown) => Promise<TextEstimate | undefined>> = new Map([
+  [checkup.name, async () => estimateCheckup()],
   [codeReview.name, estimateReview],
+  [summarize.name, estimateSummary],
+  [develop.name, estimateDevelopment],
 ])
 
 /**
@@ -37,9 +41,11 @@ export async function preview(name: string, input: unknown): Promise<readonly st
   ]
 }
 
-/** Undefined where the workflow says nothing, or its input is none. */
-export const estimateOf = async (name: string, input: unknown): Promise<TextEstimate | undefined> =>
-  estimates.get(name)?.(input)
+/** Undefined where the workflow says nothing, as one of another's with the same name does, or its input is none. */
+export const estimateOf = async (workflow: AnyWorkflow, input: unknown): Promise<TextEstimate | undefined> =>
+  bundled.get(workflow.name) === workflow ? estimates.get(workflow.name)?.(input) : undefined
+
+export type { TextEstimate }
 
 const bundledNames: readonly string[] = [...bundled.keys()]
 

@@ -24,6 +24,7 @@ export interface DetachedStart {
     readonly strict?: boolean
     readonly maxRetries?: string
     readonly timeoutMultiplier?: string
+    readonly local?: boolean
   }
 }
 
@@ -66,6 +67,7 @@ function argumentsOf(session: Session, { name, id, flags }: DetachedStart): stri
   for (const tag of flags.tag ?? []) args.push('--tag', tag)
   if (flags.maxRetries !== undefined) args.push('--max-retries', flags.maxRetries)
   if (flags.timeoutMultiplier !== undefined) args.push('--timeout-multiplier', flags.timeoutMultiplier)
+  if (flags.local) args.push('--local')
   if (flags.strict) args.push('--strict')
   if (session.debug) args.push('--debug')
   args.push('--log-level', session.logLevel)

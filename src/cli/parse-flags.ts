@@ -89,11 +89,13 @@ export function parseCount(text: string, flag: string): number {
 export interface OverrideFlags {
   readonly maxRetries?: string
   readonly timeoutMultiplier?: string
+  readonly local?: boolean
 }
 
-/** What `--max-retries` and `--timeout-multiplier` say. */
-export function overridesOf({ maxRetries, timeoutMultiplier }: OverrideFlags): ProfileOverrides {
+/** What `--max-retries`, `--timeout-multiplier` and `--local` say. */
+export function overridesOf({ maxRetries, timeoutMultiplier, local }: OverrideFlags): ProfileOverrides {
   return {
+    ...(local ? { local } : {}),
     ...(maxRetries === undefined
       ? {}
       : { maxRetries: numberOf(maxRetries, '--max-retries', 'a whole number from 0', Number.isInteger, 0) }),

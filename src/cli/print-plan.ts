@@ -19,7 +19,7 @@ export function planLines({
     'at the very most, as long as nothing makes progress:',
     ...stages.map(({ name, kind, bound: own }) => `  ${name}${kind === 'map' ? ', each item' : ''}: ${boundText(own)}`),
     `  the run: ${bound === 'unknown' ? 'unknown, since its machine may start a stage any number of times' : boundText(bound)}`,
-    `  cost: ${cost.usd === 'unknown' ? 'unknown; bound it with --budget usd=N' : `${cost.usd} USD`}; requests to models: ${cost.requests === 'unknown' ? 'as many as its code asks for; bound them with --budget calls=N' : cost.requests}`,
+    ...costLines(cost, stages),
     ...(runTimeoutMs === undefined ? [] : [`  time: ${formatMs(runTimeoutMs)}`]),
     ...(budget === undefined
       ? []
@@ -31,6 +31,39 @@ export function planLines({
   ]
 }
 
+function costLines(cost: RunPlan['cost'], stages: readonly PlannedStage[]): string[] {
+  const { requests, heldBy, byPrices, assumptions } = cost
+  const prices = byPrices === 'unknown' ? 'unbounded' : `up to ${usdText(byPrices)}`
+  const most =
+    cost.usd === 'unknown'
+      ? 'unknown; bound it with --budget usd=N'
+      : `${usdText(cost.usd)}${heldBy === 'budget' ? `, held by the budget; by prices alone ${prices}` : ''}`
+  const asked =
+    requests === 'unknown'
+      ? 'as many as its machine asks for; bound them with --budget calls=N'
+      : count(requests, 'request')
+  return [
+    `  cost: ${most}; to models: ${asked}`,
+    ...(byPrices === 0 ? [] : stages.flatMap(stageCostLines)),
+    ...assumptions.map(assumption => `    ${assumption}`),
+  ]
+}
+
+function stageCostLines({ name, cost }: PlannedStage): string[] {
+  if (cost === undefined) return []
+  const asked = cost.models.map(({ provider, model, requests, usdPerRequest }) => {
+    const price = usdPerRequest === 'unknown' ? 'an unknown amount' : usdText(usdPerRequest)
+    return `${requests} × ${provider} (${model}) at ${price}`
+  })
+  const who = asked.length === 0 ? 'nobody who could answer' : asked.join(', ')
+  const most = cost.usd === 'unknown' ? 'unknown' : usdText(cost.usd)
+  return [`    ${name}: ${count(cost.calls, 'call')} of at most ${who}: ${most}`]
+}
+
+/** Cents where they tell something, else as many digits as it takes. */
+const usdText = (usd: number): string =>
+  `${usd === 0 || usd >= 1 ? usd.toLocaleString('en', { maximumFractionDigits: 2 }) : Number(usd.toPrecision(2))} USD`
+
 function stageLines(stage: PlannedStage): string[] {
   const needs = stage.needs.length === 0 ? 'at once' : `after ${stage.needs.join(', ')}`
   const facts = [
@@ -41,10 +74,13 @@ function stageLines(stage: PlannedStage): string[] {
     stage.remedies.length > 0 ? `remedies ${stage.remedies.join(', ')}` : '',
     stage.compensate ? 'can be undone' : '',
   ].filter(fact => fact !== '')
+  const modelCall = stage.cost
+    ? `, a model call ${formatMs(stage.callTimeoutMs)} and ${count(stage.requestsPerCall, 'request')}`
+    : ''
   return [
     `  ${stage.name}  ${[needs, ...facts].join('; ')}`,
     `    task ${stage.task}, profile ${stage.profile} (from ${stage.profileFrom}), then ${stage.onExhausted}`,
-    `    timeout ${formatMs(stage.timeoutMs)}, a model call ${formatMs(stage.callTimeoutMs)} and ${stage.requestsPerCall} ${stage.requestsPerCall === 1 ? 'request' : 'requests'}${stage.warnAfterMs === undefined ? '' : `, warned after ${formatMs(stage.warnAfterMs)}`}`,
+    `    timeout ${formatMs(stage.timeoutMs)}${modelCall}${stage.warnAfterMs === undefined ? '' : `, warned after ${formatMs(stage.warnAfterMs)}`}`,
   ]
 }
 

@@ -39,6 +39,7 @@ export function httpProvider(options: HttpProviderOptions): Provider {
     id: options.id,
     models: options.models,
     keyCount: options.keys.count,
+    local: isLoopback(options.baseURL),
     async generate(request, context) {
       const permit = await admitted(request, context)
       let answer: ModelAnswer | undefined
@@ -62,6 +63,12 @@ export function httpProvider(options: HttpProviderOptions): Provider {
       }
     },
   }
+}
+
+/** Whether an address is of this machine, whatever port. */
+function isLoopback(baseURL: string): boolean {
+  const { hostname } = new URL(baseURL)
+  return hostname === 'localhost' || hostname.endsWith('.localhost') || /^127\.|^\[::1\]$/.test(hostname)
 }
 
 const charactersPerToken = 4

@@ -19,6 +19,7 @@ const longestSentence = 400
 export function offline(): Provider {
   return {
     id: 'offline',
+    local: true,
     models: [{ id: model, tier: 'cheap', price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 } }],
     accepts: asked => asked === task,
     async generate(request, context): Promise<ModelAnswer> {

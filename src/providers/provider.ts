@@ -122,6 +122,8 @@ export interface Provider {
   readonly keyCount?: number | undefined
   /** Whether its answers carry their `cost`, so that no price needs to be known before. @default false */
   readonly tellsCost?: boolean | undefined
+  /** Whether it runs on this machine: what it is asked stays here, and nobody is paid. @default false */
+  readonly local?: boolean | undefined
   /** Whether it can do this task at all; absent means every task. */
   accepts?(task: string): boolean
   /** @throws ProviderError with `status headers body stream? network?` in its details, for `classifyError` to judge */

@@ -24,6 +24,8 @@ export interface CandidateRules {
   readonly fallback: FallbackPolicy
   readonly allowTierDowngrade: boolean
   readonly offline: boolean
+  /** Whether only providers of this machine are asked. @default false */
+  readonly local?: boolean | undefined
 }
 
 export interface CandidateSources {
@@ -130,6 +132,10 @@ class Search {
     const { task } = this.#request
     if (provider.accepts && !provider.accepts(task)) {
       this.leaveOut(provider, `does not do '${task}'`)
+      return []
+    }
+    if (this.#rules.local && provider.local !== true) {
+      this.leaveOut(provider, 'is not on this machine')
       return []
     }
     if (provider.id === offlineId && !this.#rules.offline) {

@@ -364,7 +364,8 @@ class ModelCall {
 
   #costOf({ cost, usage }: ModelAnswer, { provider, model }: Target): number | 'unknown' {
     if (cost !== undefined) return cost
-    const { catalogue = noCatalogue } = this.#options
+    const { catalogue = noCatalogue, profile } = this.#options
+    if (profile.local) return 0
     return usage === undefined ? 'unknown' : catalogue.priceOf(provider, model, usage)
   }
 

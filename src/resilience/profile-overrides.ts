@@ -1,6 +1,7 @@
 /**
- * What an operator changes in every profile at once, without knowing which are used: how often failures are retried, and
- * by how much every timeout is longer or shorter. It comes from a flag or the environment and is kept with the run.
+ * What an operator changes in every profile at once, without knowing which are used: how often failures are retried, by
+ * how much every timeout is longer or shorter, and whether a model may be asked that is not on this machine. It comes
+ * from a flag or the environment and is kept with the run.
  */
 import type { ResolvedProfile } from './profiles.ts'
 
@@ -9,13 +10,15 @@ export interface ProfileOverrides {
   readonly maxRetries?: number | undefined
   /** Every timeout of a profile, and a stage's own, times this. */
   readonly timeoutMultiplier?: number | undefined
+  /** Only providers of this machine are asked: nothing leaves it, and nobody is paid. */
+  readonly local?: boolean | undefined
 }
 
 export function withOverrides(
   profile: ResolvedProfile,
-  { maxRetries, timeoutMultiplier }: ProfileOverrides,
+  { maxRetries, timeoutMultiplier, local }: ProfileOverrides,
 ): ResolvedProfile {
-  if (maxRetries === undefined && timeoutMultiplier === undefined) return profile
+  if (maxRetries === undefined && timeoutMultiplier === undefined && !local) return profile
   const { attemptMs, callMs, stageMs, runMs } = profile.timeout
   const scaled = (ms: number): number => scaledMs(ms, timeoutMultiplier)
   return {
@@ -27,6 +30,7 @@ export function withOverrides(
       stageMs: scaled(stageMs),
       ...(runMs === undefined ? {} : { runMs: scaled(runMs) }),
     },
+    ...(local ? { local } : {}),
   }
 }
 

@@ -32,6 +32,8 @@ export interface ResolvedProfile {
   readonly cache: boolean
   /** Whether the offline provider may stand in, marked as such. */
   readonly offline: boolean
+  /** Whether only providers of this machine are asked; no profile says so by itself, see `ProfileOverrides`. */
+  readonly local?: boolean | undefined
   readonly timeout: {
     readonly attemptMs: number
     readonly callMs: number

@@ -40,6 +40,8 @@ export interface StartOptions {
   readonly maxRetries?: number | undefined
   /** Every timeout of this run times this. @default `HOLDFAST_TIMEOUT_MULTIPLIER` */
   readonly timeoutMultiplier?: number | undefined
+  /** Only providers of this machine are asked, by child runs too: the offline one, and servers on loopback. @default false */
+  readonly local?: boolean | undefined
   /** Recorded with the run. @default the directory of the process */
   readonly cwd?: string | undefined
 }

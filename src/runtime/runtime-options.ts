@@ -108,6 +108,7 @@ const startSchema = z.strictObject({
   priority: z.number().optional(),
   maxRetries: z.int().min(0).optional(),
   timeoutMultiplier: z.number().positive().optional(),
+  local: z.boolean().optional(),
   cwd: z.string().optional(),
 })
 
@@ -217,11 +218,12 @@ export function resolveStartOptions(
 }
 
 /** What the start itself says, without what it leaves to the runtime. */
-function ownOverrides({ maxRetries, timeoutMultiplier }: ProfileOverrides): ProfileOverrides | undefined {
-  if (maxRetries === undefined && timeoutMultiplier === undefined) return undefined
+function ownOverrides({ maxRetries, timeoutMultiplier, local }: ProfileOverrides): ProfileOverrides | undefined {
+  if (maxRetries === undefined && timeoutMultiplier === undefined && !local) return undefined
   return {
     ...(maxRetries === undefined ? {} : { maxRetries }),
     ...(timeoutMultiplier === undefined ? {} : { timeoutMultiplier }),
+    ...(local ? { local } : {}),
   }
 }
 

@@ -17,17 +17,47 @@ export default defineWorkflow({ name: 'asking', version: '1', task: 'bug_predict
 const waiting = `
 import { defineWorkflow } from 'holdfast'
 
-export default defineWorkflow({ name: 'waiting', version: '1', task: 'bug_predict' }).stage('wait', ({ sleep }) => sleep('1h'))
+export default defineWorkflow({ name: 'waiting', version: '1', task: 'bug_predict' }).stage('wait', ({ model, sleep }) => (model ? sleep('1h') : undefined))
 `
 
 function placeWith(url: string | undefined, more: Readonly<Record<string, string>> = {}): CliPlace {
   const files = { 'asking.ts': asking, 'waiting.ts': waiting, 'a.js': 'eval(1)\n' }
-  const place = createCliPlace(files, url === undefined ? {} : { HOLDFAST_OPENAI_BASE_URL: `${url}/v1`, ...more })
+  const server = url === undefined ? {} : { HOLDFAST_OPENAI_BASE_URL: `${url}/v1` }
+  const place = createCliPlace(files, { ...server, ...more })
   places.push(place)
   return place
 }
 
 describe('a run that asks a paid model', () => {
+  it('is planned with what it can cost at most by prices, and held by the budget', async () => {
+    const server = await serve(['hi there'])
+    const place = placeWith(server.url)
+    const { stdout } = await place.run('run', 'asking.ts', '--dry-run')
+    expect(stdout).toMatch(
+      /cost: 1 USD, held by the budget; by prices alone up to [\d,.]+ USD; to models: \d+ requests/,
+    )
+    expect(stdout).toMatch(/ask: 52 calls of at most 6 × openai \(gpt-5\.6-terra\) at [\d.]+ USD/)
+    const { data } = await place.json<{ cost: { usd: number; byPrices: number; heldBy: string } }>(
+      ...['run', 'asking.ts', '--dry-run', '--budget', 'usd=1000000'],
+    )
+    expect(data.cost).toMatchObject({ usd: data.cost.byPrices, heldBy: 'prices' })
+    expect(data.cost.byPrices).toBeGreaterThan(1)
+    expect(server.calls).toEqual([])
+  })
+
+  it('asks nobody but this machine with --local, at no cost, also when it is taken up again', async () => {
+    const server = await serve(() => ({ text: 'hi there', usage: { inputTokens: 9, outputTokens: 2 } }))
+    const place = placeWith(server.url, { OPENAI_API_KEY: '' })
+    const here = await place.json<{ cost: object }>('run', 'asking.ts', '--local')
+    expect((await place.run('run', 'asking.ts', '--local')).stderr).not.toMatch(/paid models/)
+    expect(here.data).toMatchObject({ success: true, cost: { usd: 0, calls: 1, unpricedCalls: 0 } })
+    const away = placeWith(undefined, { OPENAI_API_KEY: 'sk-nobody' })
+    const { code, data } = await away.json('run', 'asking.ts', '--local', '--id', 'l')
+    expect({ code, data }).toMatchObject({ code: 1, data: { error: { kind: 'no_provider' }, cost: { calls: 0 } } })
+    expect((data.error as { message: string }).message).toMatch(/'openai' is not on this machine/)
+    expect(await away.json('retry', 'l')).toMatchObject({ code: 1, data: { error: { kind: 'no_provider' } } })
+  })
+
   it('says which, and what it may cost at most, and is held to that', async () => {
     const server = await serve(['hi there'])
     const place = placeWith(server.url)
@@ -68,7 +98,7 @@ describe('a run that asks a paid model', () => {
       '--input',
       '{"path":".","include":["*.js"]}',
     )
-    expect(stderr).toMatch(/1 files in 1 chunks, about \d+ tokens: about 0\.\d{4} USD/)
+    expect(stderr).toMatch(/1 file in 1 chunk, about \d+ tokens and 300 in answers: about 0\.\d{4} USD/)
     expect(code).toBe(0)
   })
 

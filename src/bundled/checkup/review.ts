@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { maskSecrets } from '../masking.ts'
+import { counted, type TextEstimate, tokensOf } from '../text-estimate.ts'
 import { shortened } from './evidence.ts'
 import { type Finding, findingSchema, orderFindings, severities } from './findings.ts'
 import type { FileRisk } from './history/bug-risk.ts'
@@ -76,6 +77,26 @@ const numbered = (text: string): string =>
     .split('\n')
     .map((line, index) => `${index + 1}  ${line}`)
     .join('\n')
+
+/** What a checkup sends at most: a list of what was found, the beginnings of a few files, and then what it found in short. */
+export function estimateCheckup(): TextEstimate {
+  const lists = findingLimit * findingCharacters
+  const review = tokensOf(lists + excerptFiles * excerptCharacters * numberedLength) + formTokens
+  const summary = tokensOf(lists) + formTokens
+  return {
+    what: `what tools found and at most ${counted(excerptFiles, 'file')} in 2 calls`,
+    inputTokens: review + summary,
+    outputTokens: 1500,
+    stages: { review: { inputTokens: review }, summary: { inputTokens: summary } },
+  }
+}
+
+/** One finding in the list: its message is shortened, its path is not much longer. */
+const findingCharacters = 500
+/** Short lines take up most with their numbers. */
+const numberedLength = 3
+/** What is said beside the text: instructions, and the form of the answer. */
+const formTokens = 1000
 
 /** A model's answer as a review. */
 export function toReview(answer: z.infer<typeof reviewAnswerSchema>, excerpts: readonly Excerpt[]): Review {

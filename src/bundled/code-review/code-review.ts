@@ -11,7 +11,7 @@ import { shortened } from '../checkup/evidence.ts'
 import { type Finding, findingSchema, orderFindings, severities } from '../checkup/findings.ts'
 import { maskSecrets } from '../masking.ts'
 import { needsModel } from '../needs-model.ts'
-import type { TextEstimate } from '../text-estimate.ts'
+import { counted, type TextEstimate, tokensOf } from '../text-estimate.ts'
 import { type Chunk, chunkSchema, chunksOf, textOfChunk } from './chunks.ts'
 import { type Prediction, predictionSchema, reviewReport } from './review-report.ts'
 
@@ -44,6 +44,7 @@ const summaryInstructions = 'Say in at most five sentences what a code review fo
 
 const mostFindings = 200
 const answerTokens = 2000
+const summaryTokens = 1000
 
 export const codeReview = defineWorkflow({
   name,
@@ -109,7 +110,8 @@ export const codeReview = defineWorkflow({
       const findings = orderFindings(results.review.flatMap(found => found ?? []))
       const predicted = results.predict.predictions.map(({ file, risk, reason }) => `- ${file} (${risk}): ${reason}`)
       const prompt = ['What was found:', listed(findings), '', 'Where bugs are likely:', ...predicted].join('\n')
-      const { text } = await model.generate({ system: summaryInstructions, prompt })
+      const call = { system: summaryInstructions, prompt, maxOutputTokens: summaryTokens }
+      const { text } = await model.generate(call)
       return maskSecrets(text).trim()
     },
   )
@@ -136,10 +138,26 @@ export async function estimateReview(input: unknown): Promise<TextEstimate | und
   if (!parsed.success) return undefined
   const found = await chunksOf(parsed.data, new AbortController().signal).catch(() => undefined)
   if (found === undefined) return undefined
-  const characters = found.chunks.reduce((sum, chunk) => sum + chunk.characters + chunkInstructions.length, 0)
-  const chunks = found.chunks.length
-  return { files: found.files, chunks, inputTokens: Math.ceil(characters / 4), outputTokens: chunks * 300 }
+  const sizes = found.chunks.map(({ characters }) => tokensOf(characters + chunkInstructions.length))
+  const items = sizes.length
+  const listed = tokensOf(mostFindings * findingCharacters)
+  return {
+    what: `${counted(found.files, 'file')} in ${counted(items, 'chunk')}`,
+    inputTokens: sizes.reduce((sum, tokens) => sum + tokens, 0),
+    outputTokens: items * 300,
+    stages: {
+      // With the numbers before its lines, and the form that is asked for.
+      review: { items, inputTokens: 2 * Math.max(0, ...sizes) + formTokens, outputTokens: answerTokens },
+      predict: { inputTokens: listed + formTokens, outputTokens: answerTokens },
+      summary: { inputTokens: listed + answerTokens, outputTokens: summaryTokens },
+    },
+  }
 }
+
+/** What the list of findings takes for each at most: its message is shortened, its path is not much longer. */
+const findingCharacters = 500
+/** What is said beside the text: instructions, the form of the answer, the prompt that asks once more. */
+const formTokens = 1000
 
 /** What the model says of lines that it was not shown is dropped. */
 function findingsOf({ file, from, to }: Chunk, { findings }: z.infer<typeof answerSchema>): Finding[] {

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import { defineWorkflow } from '../../workflow/define-workflow.ts'
 import { needsModel } from '../needs-model.ts'
+import { type TextEstimate, tokensOf } from '../text-estimate.ts'
 import { type NewFile, newFileSchema, writeInto } from './write-files.ts'
 
 const name = 'develop'
@@ -18,6 +19,13 @@ const inputSchema = z.strictObject({
 })
 
 const filesSchema = z.object({ files: z.array(newFileSchema).min(1) })
+
+/** Ten sentences need less. */
+const approachTokens = 1500
+/** What is said beside the task: rules, and the form of the answer. */
+const formTokens = 1000
+/** What the files of a small task take, for an estimate. */
+const usualFileTokens = 4000
 
 const rules =
   'Give each file with its path, relative to the root of the project with forward slashes, and its whole content. ' +
@@ -33,7 +41,8 @@ export const develop = defineWorkflow({
   .stage('approach', { output: z.string(), description: 'Says how it will be done.' }, async ({ input, model }) => {
     const system =
       'You are given a programming task. Say in at most ten sentences how you will do it, and in which files.'
-    return (await needsModel(name, model.generate({ system, prompt: input.task }))).text
+    const call = { system, prompt: input.task, maxOutputTokens: approachTokens }
+    return (await needsModel(name, model.generate(call))).text
   })
   .stage(
     'implementation',
@@ -65,6 +74,22 @@ export const develop = defineWorkflow({
     tests: results.tests,
     files: results.write,
   }))
+
+/** What a run would send; undefined for an input that it would refuse. How long the files get, only the model knows. */
+export async function estimateDevelopment(input: unknown): Promise<TextEstimate | undefined> {
+  const { data } = inputSchema.safeParse(input)
+  if (data === undefined) return undefined
+  const task = tokensOf(data.task.length) + formTokens
+  return {
+    what: 'a task, in 3 calls',
+    inputTokens: 3 * task + approachTokens + usualFileTokens,
+    outputTokens: approachTokens + 2 * usualFileTokens,
+    stages: {
+      approach: { inputTokens: task, outputTokens: approachTokens },
+      implementation: { inputTokens: task + approachTokens },
+    },
+  }
+}
 
 /** A file that the tests give once more replaces none. */
 function distinct(files: readonly NewFile[]): NewFile[] {

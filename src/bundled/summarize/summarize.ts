@@ -7,6 +7,7 @@ import { join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { defineWorkflow } from '../../workflow/define-workflow.ts'
 import { maskSecrets } from '../masking.ts'
+import { counted, type TextEstimate, tokensOf } from '../text-estimate.ts'
 
 const inputSchema = z
   .strictObject({
@@ -26,6 +27,13 @@ const partSchema = z.object({ name: z.string(), text: z.string() })
 const partCharacters = 24_000
 const largestFile = 5_000_000
 const mostParts = 200
+/** Five or eight sentences need less. */
+const answerTokens = 1000
+/** What is said beside the text. */
+const instructionTokens = 100
+
+const partInstructions = 'Summarise the text in at most five sentences.'
+const wholeInstructions = 'These are summaries of the parts of a text. Summarise the whole in at most eight sentences.'
 
 export const summarize = defineWorkflow({
   name: 'summarize',
@@ -49,7 +57,7 @@ export const summarize = defineWorkflow({
     'parts',
     { over: ({ results }) => results.read, concurrency: 4, output: z.string(), description: 'Summarises each part.' },
     async ({ item, model }) =>
-      (await model.generate({ system: 'Summarise the text in at most five sentences.', prompt: item.text })).text,
+      (await model.generate({ system: partInstructions, prompt: item.text, maxOutputTokens: answerTokens })).text,
   )
   .stage(
     'whole',
@@ -57,11 +65,35 @@ export const summarize = defineWorkflow({
     async ({ results, model }) => {
       const [first = '', ...rest] = results.parts
       if (rest.length === 0) return first
-      const system = 'These are summaries of the parts of a text. Summarise the whole in at most eight sentences.'
-      return (await model.generate({ system, prompt: results.parts.join('\n\n') })).text
+      const prompt = results.parts.join('\n\n')
+      return (await model.generate({ system: wholeInstructions, prompt, maxOutputTokens: answerTokens })).text
     },
   )
   .output(({ results }) => ({ summary: results.whole, parts: results.parts.length }))
+
+/** What a run would send; undefined for an input that it would refuse. */
+export async function estimateSummary(input: unknown): Promise<TextEstimate | undefined> {
+  const { data } = inputSchema.safeParse(input)
+  if (data === undefined) return undefined
+  const files = data.text === undefined ? await filesOf(data).catch(() => undefined) : []
+  if (files === undefined) return undefined
+  const sources = data.text === undefined ? files : [{ name: 'text', text: data.text }]
+  const sizes = sources
+    .flatMap(({ name, text }) => split(name, text))
+    .slice(0, mostParts)
+    .map(({ text }) => tokensOf(text.length) + instructionTokens)
+  const items = sizes.length
+  const perAnswer = 200
+  return {
+    what: `${data.text === undefined ? counted(files.length, 'file') : 'a text'} in ${counted(items, 'chunk')}`,
+    inputTokens: sizes.reduce((sum, tokens) => sum + tokens, 0) + (items > 1 ? items * perAnswer : 0),
+    outputTokens: (items + 1) * perAnswer,
+    stages: {
+      parts: { items, inputTokens: Math.max(0, ...sizes), outputTokens: answerTokens },
+      whole: { inputTokens: items * answerTokens + instructionTokens, outputTokens: answerTokens },
+    },
+  }
+}
 
 async function filesOf({ path = '.', files }: { path?: string | undefined; files?: string[] | undefined }) {
   const place = resolve(path)

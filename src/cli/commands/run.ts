@@ -19,7 +19,7 @@ import { asOwner, beside } from '../open-store.ts'
 import { collected, overridesOf, parseBudget, parseInput } from '../parse-flags.ts'
 import { planLines } from '../print-plan.ts'
 import type { Session } from '../session.ts'
-import { sayNotice, spendingNotice } from '../spending-notice.ts'
+import { type SpendingNotice, sayNotice, spendingNotice } from '../spending-notice.ts'
 import type { Does } from './command.ts'
 
 interface RunFlags {
@@ -35,6 +35,7 @@ interface RunFlags {
   readonly strict?: boolean
   readonly maxRetries?: string
   readonly timeoutMultiplier?: string
+  readonly local?: boolean
   readonly dryRun?: boolean
   /** For the process of a detached run: it says on stdout when its start is durable. */
   readonly announce?: boolean
@@ -55,6 +56,7 @@ export function addRun(program: Command, does: Does): void {
     .option('--budget <currency=amount>', 'the most that it may use, as usd=1,calls=10 (repeatable)', collected)
     .option('--max-retries <n>', 'tries after the first, in every profile (HOLDFAST_MAX_RETRIES)')
     .option('--timeout-multiplier <factor>', 'every timeout times this (HOLDFAST_TIMEOUT_MULTIPLIER)')
+    .option('--local', 'ask no model but those of this machine: nothing leaves it, and nobody is paid')
     .addOption(
       new Option('--dry-run', 'print the plan and what it can take at the most, and start nothing').conflicts([
         'detach',
@@ -76,11 +78,9 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
   const previewed = await preview(name, input)
-  if (flags.dryRun) {
-    const options = { input, budget: given, profile: flags.profile, ...overrides }
-    return showPlan(session, loaded, options, previewed)
-  }
-  const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile: flags.profile })
+  const { profile, local } = flags
+  const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile, local })
+  if (flags.dryRun) return showPlan(session, loaded, notice, previewed, { input, profile, ...overrides })
   const { budget } = notice
   sayNotice(session, notice)
   const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
@@ -93,7 +93,7 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
       const started = await begin(runtime, loaded, input, {
         id,
         budget,
-        profile: flags.profile,
+        profile,
         tags: flags.tag,
         ...overrides,
       })
@@ -118,12 +118,15 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
 function showPlan(
   session: Session,
   { workflow }: LoadedWorkflow,
-  options: PlanOptions,
+  { budget, models, estimate, refusal }: SpendingNotice,
   previewed: readonly string[],
+  options: PlanOptions,
 ): ExitCode {
-  const plan = planOf(workflow, options)
+  const known = models && { providers: models.providers, catalogue: models.registry }
+  const plan = planOf(workflow, { ...options, ...known, budget, texts: estimate?.stages })
   if (session.json) session.terminal.put(JSON.stringify(plan, null, 2))
   else for (const line of [...previewed, ...planLines(plan)]) session.terminal.put(line)
+  if (refusal) session.terminal.say(`a start would be refused: ${refusal.message}`)
   return exitCodes.done
 }
 

@@ -8,14 +8,22 @@ import { OptionsError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
 import { offline } from '../../providers/offline.ts'
 import type { Provider } from '../../providers/provider.ts'
-import { candidatesFor } from '../../resilience/candidates.ts'
-import { choiceOf, type KnownProfiles, type ResolvedProfile } from '../../resilience/profiles.ts'
-import { type AnyWorkflow, definitionOf, isWorkflow, type StageDefinition } from '../../workflow/definition.ts'
+import type { ModelCatalogue } from '../../resilience/model-catalogue.ts'
+import { choiceOf, type KnownProfiles } from '../../resilience/profiles.ts'
+import {
+  type AnyWorkflow,
+  definitionOf,
+  isWorkflow,
+  type StageDefinition,
+  type WorkflowDefinition,
+} from '../../workflow/definition.ts'
 import type { Budget, StartOptions } from '../api.ts'
 import { keptInput } from '../run/run-input.ts'
 import { resolveStartOptions } from '../runtime-options.ts'
-import { createStageRules } from '../stage/stage-rules.ts'
+import { createStageRules, type StageRules } from '../stage/stage-rules.ts'
+import { asksModel } from './spending.ts'
 import { type BoundedStage, mostItems, type StageBound, stageBound, totalBound } from './static-bound.ts'
+import { costBound, type RunCostBound, type StageCost, type StageText, stageCost } from './worst-case-cost.ts'
 
 export interface PlannedStage {
   readonly name: string
@@ -38,8 +46,10 @@ export interface PlannedStage {
   readonly onExhausted: 'fail' | 'quarantine'
   /** Of the stage, or of each item. */
   readonly bound: StageBound
-  /** Requests that one model call can become at most: tries at each model that may answer it. */
+  /** Requests that one model call can become at most: tries at each model that may answer it, and a repair. */
   readonly requestsPerCall: number
+  /** Of all its items; absent where it asks no model. */
+  readonly cost?: StageCost | undefined
 }
 
 export interface RunPlan {
@@ -47,21 +57,25 @@ export interface RunPlan {
   readonly version: string
   readonly description?: string | undefined
   readonly stages: readonly PlannedStage[]
-  /** Of the run; `unknown` where a machine of one's own may start a stage any number of times. A map counts 10,000 items. */
+  /** Of the run; `unknown` where a machine of one's own may start a stage any number of times. A map of unknown length counts 10,000 items. */
   readonly bound: StageBound | 'unknown'
-  /** The most that it can cost and ask. Code decides how many calls it makes, so only a budget or free providers bound it. */
-  readonly cost: { readonly usd: number | 'unknown'; readonly requests: number | 'unknown' }
+  readonly cost: RunCostBound
   readonly runTimeoutMs?: number | undefined
   readonly budget?: Budget | undefined
 }
 
-export interface PlanOptions extends Pick<StartOptions, 'profile' | 'budget' | 'maxRetries' | 'timeoutMultiplier'> {
+export interface PlanOptions
+  extends Pick<StartOptions, 'profile' | 'budget' | 'maxRetries' | 'timeoutMultiplier' | 'local'> {
   /** Checked as a start would check it. */
   readonly input?: unknown
   /** As given to `createRuntime`. */
   readonly profiles?: Readonly<Record<string, object>> | undefined
   readonly tasks?: Readonly<Record<string, string>> | undefined
   readonly providers?: readonly Provider[] | undefined
+  /** What is known of the models, as `createRegistry` gives it. @default nothing: then no paid model has a price */
+  readonly catalogue?: ModelCatalogue | undefined
+  /** What stages send, by name, where that is known before the run. */
+  readonly texts?: Readonly<Record<string, StageText>> | undefined
 }
 
 const anything = z.unknown().optional()
@@ -72,9 +86,12 @@ const schema = z.strictObject({
   budget: anything,
   maxRetries: anything,
   timeoutMultiplier: anything,
+  local: anything,
   profiles: anything,
   tasks: anything,
   providers: anything,
+  catalogue: anything,
+  texts: anything,
 })
 
 /** @throws OptionsError; ValidationError for an input that is not of the form that the workflow declares */
@@ -83,46 +100,76 @@ export function planOf(workflow: AnyWorkflow, given: PlanOptions = {}): RunPlan 
   parseOptions(schema, given, 'planOf')
   const definition = definitionOf(workflow)
   if (Object.hasOwn(given, 'input')) keptInput(definition, given.input)
-  const { profile: start, budget, maxRetries, timeoutMultiplier } = given
+  const { profile: start, budget, maxRetries, timeoutMultiplier, local } = given
   const known: KnownProfiles = { profiles: given.profiles as KnownProfiles['profiles'], tasks: given.tasks }
   const usual = readProfileOverrides()
   const { kept } = resolveStartOptions(
-    { profile: start, budget, maxRetries, timeoutMultiplier },
+    { profile: start, budget, maxRetries, timeoutMultiplier, local },
     { now: 0, profiles: known, budget: undefined, overrides: usual, workflow: definition },
   )
   const rulesOf = createStageRules(known, { ...usual, ...kept.overrides })
-  const providers = given.providers ?? [offline()]
+  const costOf = costsOf(definition, given)
   const stages = [...definition.stages.values()].map((stage): PlannedStage => {
     const rules = rulesOf(definition, stage, start)
-    const task = stage.task ?? definition.task ?? 'general'
+    const bound = stageBound(rules)
+    const cost = costOf(stage, rules, bound)
+    const isCosted = asksModel(stage, definition)
     return {
       ...factsOf(stage),
-      task,
+      task: taskOf(stage, definition),
       profile: rules.profile.name,
       profileFrom: choiceOf({ stage, start, workflow: definition }),
       timeoutMs: rules.timeoutMs,
       callTimeoutMs: rules.profile.timeout.callMs,
       onExhausted: rules.policy.onExhausted,
-      bound: stageBound(rules),
-      requestsPerCall: requestsPerCall(task, rules.profile, providers),
+      bound,
+      requestsPerCall: cost.models.reduce((sum, { requests }) => sum + requests, 0),
+      ...(isCosted ? { cost } : {}),
     }
   })
   // The deadline of a run that starts at 0.
   const runMs = kept.deadlineAt
-  const isFree = providers.every(({ id }) => id === 'offline')
+  const endless = definition.origin === 'machine'
+  const guessedItems = stages.filter(({ kind, name }) => kind === 'map' && itemsOf(name, given) === mostItems)
   return {
     workflow: definition.name,
     version: definition.version,
     ...(definition.description === undefined ? {} : { description: definition.description }),
     stages,
-    bound: definition.origin === 'machine' ? 'unknown' : totalBound(stages.map(counted), budget?.restarts),
-    cost: { usd: isFree ? 0 : (budget?.usd ?? 'unknown'), requests: budget?.calls ?? 'unknown' },
+    bound: endless
+      ? 'unknown'
+      : totalBound(
+          stages.map(stage => counted(stage, given)),
+          budget?.restarts,
+        ),
+    cost: costBound(
+      stages.flatMap(({ name, cost }) => (cost === undefined ? [] : [{ name, cost }])),
+      { budget, endless, guessedItems: guessedItems.filter(({ cost }) => cost).map(({ name }) => name) },
+    ),
     ...(runMs === undefined ? {} : { runTimeoutMs: runMs }),
     ...(budget === undefined ? {} : { budget }),
   }
 }
 
-const counted = ({ kind, bound }: PlannedStage): BoundedStage => ({ bound, count: kind === 'map' ? mostItems : 1 })
+const counted = ({ name, kind, bound }: PlannedStage, options: PlanOptions): BoundedStage => ({
+  bound,
+  count: kind === 'map' ? itemsOf(name, options) : 1,
+})
+
+const taskOf = (stage: StageDefinition, { task }: WorkflowDefinition): string => stage.task ?? task ?? 'general'
+
+const itemsOf = (name: string, { texts }: PlanOptions): number => texts?.[name]?.items ?? mostItems
+
+/** How to work out what a stage of this workflow can cost. */
+function costsOf(definition: WorkflowDefinition, options: PlanOptions) {
+  const { providers = [offline()], catalogue, budget, texts } = options
+  return (stage: StageDefinition, { profile }: StageRules, { executions }: StageBound): StageCost => {
+    const items = stage.kind === 'map' ? itemsOf(stage.name, options) : 1
+    const task = taskOf(stage, definition)
+    const costed = { task, profile, executions, items, text: texts?.[stage.name] }
+    return stageCost(costed, { providers, catalogue, budget })
+  }
+}
 
 function factsOf(stage: StageDefinition) {
   const { name, kind, needs, warnAfterMs, map, optional, fallback, preflight, remedies, compensate } = stage
@@ -138,8 +185,4 @@ function factsOf(stage: StageDefinition) {
     remedies,
     compensate: compensate !== undefined,
   }
-}
-
-function requestsPerCall(task: string, profile: ResolvedProfile, providers: readonly Provider[]): number {
-  return candidatesFor({ task }, providers, profile).inOrder.length * (1 + profile.retry.max)
 }

@@ -1,7 +1,7 @@
 /**
  * What a run of a workflow may spend, before it is started: which of its stages ask a model, which models they would ask
- * first, what these cost. A stage asks a model where it has a task, or where its function speaks of `model`. How much
- * text they are given is known only to who knows the workflow.
+ * first, what these cost. A stage asks a model where it has a task, or where its function speaks of `model`; not where
+ * its function plainly takes other things alone. How much text they are given is known only to who knows the workflow.
  */
 import type { Provider } from '../../providers/provider.ts'
 import { type Candidate, candidatesFor } from '../../resilience/candidates.ts'
@@ -38,12 +38,14 @@ export interface SpendingContext {
   readonly catalogue: ModelCatalogue
   /** Of `start` or `--profile`. */
   readonly profile?: string | undefined
+  /** Only providers of this machine are asked: then nobody is paid. */
+  readonly local?: boolean | undefined
   readonly known?: KnownProfiles | undefined
 }
 
 export function planSpending(workflow: AnyWorkflow, context: SpendingContext): SpendingPlan {
   const definition = definitionOf(workflow)
-  const models = [...definition.stages.values()]
+  const models = (context.local ? [] : [...definition.stages.values()])
     .filter(stage => asksModel(stage, definition))
     .flatMap(stage => firstOf(stage, definition, context))
     .filter(({ price }) => price === 'unknown' || price.input > 0 || price.output > 0)
@@ -67,8 +69,14 @@ export function estimatedUsd({ models }: SpendingPlan, inputTokens: number, outp
   return dearest
 }
 
-const asksModel = (stage: StageDefinition, { task }: WorkflowDefinition): boolean =>
-  stage.task !== undefined || task !== undefined || /\bmodel\b/.test(Function.prototype.toString.call(stage.run))
+/** Whether a stage asks a model, as far as can be seen from outside of its function. */
+export function asksModel(stage: StageDefinition, { task }: WorkflowDefinition): boolean {
+  const source = Function.prototype.toString.call(stage.run)
+  const taken = /^(?:async\s*)?(?:function\s*\w*\s*)?\(\s*(?:\)|\{([^{}]*)\}\s*\))/.exec(source)
+  const takesPlainly = taken !== null && !taken[1]?.includes('...')
+  if (takesPlainly && !/\bmodel\b/.test(taken[1] ?? '')) return false
+  return stage.task !== undefined || task !== undefined || /\bmodel\b/.test(source)
+}
 
 function firstOf(stage: StageDefinition, definition: WorkflowDefinition, context: SpendingContext): PlannedModel[] {
   const { providers, catalogue, known, profile: start } = context

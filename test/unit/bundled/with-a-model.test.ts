@@ -117,7 +117,7 @@ describe('code-review', () => {
 
   it('tells what it would send before it runs', async () => {
     put('a.js', 'x'.repeat(4000))
-    expect(await estimateReview({ path: place })).toMatchObject({ files: 1, chunks: 1, outputTokens: 300 })
+    expect(await estimateReview({ path: place })).toMatchObject({ what: '1 file in 1 chunk', outputTokens: 300 })
     expect(await estimateReview({ path: 1 })).toBeUndefined()
   })
 })

@@ -61,15 +61,18 @@ describe('what a run may spend', () => {
   const flow = defineWorkflow({ name: 'flow', version: '1' })
     .stage('read', () => 1)
     .stage('judge', ({ model }) => model.generate({ prompt: 'x' }))
-    .stage('sum', { task: 'summarize' }, () => 2)
+    .stage('sum', { task: 'summarize' }, context => context.attempt)
+    .stage('write', { task: 'summarize' }, ({ results: { sum } }) => sum)
+    .stage('end', { task: 'summarize' }, () => 2)
 
-  it('is asked of the stages that have a task or speak of a model, and only of models that cost something', () => {
+  it('is asked of the stages that may ask a model, and only of models that cost something', () => {
     const providers = [scriptedProvider([], { id: 'a', models: all.slice(1) }), offline()]
     const catalogue = createRegistry({ providers, now: () => now })
     const { models, unpriced } = planSpending(flow, { providers, catalogue })
     expect(models.map(({ stage, model }) => [stage, model])).toEqual([
       ['judge', 'capable'],
       ['sum', 'capable'],
+      ['write', 'capable'],
     ])
     expect(unpriced).toEqual([])
     expect(planSpending(flow, { providers: [offline()], catalogue }).models).toEqual([])
@@ -78,6 +81,10 @@ describe('what a run may spend', () => {
   it('names the models whose price nobody knows', () => {
     const providers = [scriptedProvider([], { id: 'a', tier: 'capable' })]
     const catalogue = createRegistry({ providers, now: () => now })
-    expect(planSpending(flow, { providers, catalogue }).unpriced.map(({ stage }) => stage)).toEqual(['judge', 'sum'])
+    expect(planSpending(flow, { providers, catalogue }).unpriced.map(({ stage }) => stage)).toEqual([
+      'judge',
+      'sum',
+      'write',
+    ])
   })
 })
