@@ -39,15 +39,15 @@ export {
   scriptedProvider,
 } from './testing/scripted-provider.ts'
 export { type FaultRates, type Faults, faultProfiles } from './testing/simulator/fault-profile.ts'
-export { type Broken, guarantees } from './testing/simulator/guarantees.ts'
+export { type Broken, guarantees } from './testing/simulator/guarantee-table.ts'
 export type { OutsideUse } from './testing/simulator/outside-world.ts'
+export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/scenario.ts'
 export {
   type RuntimeFactory,
   type SimulateOptions,
   simulate,
   stagesWithOutput,
 } from './testing/simulator/simulate.ts'
-export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/simulation.ts'
 export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'
 export { type OpenStore, type StoreCase, storeConformance } from './testing/store-conformance.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'

@@ -36,7 +36,7 @@ export const torture = defineWorkflow({
       })
       if (input.fragile && item === 1 && attempt === 1) throw tired()
       await step('save', { key: String(item), retry: { max: 1, backoff: '1s' } }, () => object.score)
-      return object.score
+      return { item, score: object.score }
     },
   )
   .stage('probe', { needs: ['plan'], fallback: () => 'nothing' }, async ({ attempt, step }) => {
@@ -57,7 +57,7 @@ export const torture = defineWorkflow({
     return { hint: typeof hint, approval }
   })
   .stage('sum', { needs: ['gate', 'children'], warnAfter: '1s' }, async ({ results, step, model }) => {
-    const total = await step('sum', () => (results.review ?? []).reduce<number>((sum, score) => sum + (score ?? 0), 0))
+    const total = await step('sum', () => (results.review ?? []).reduce((sum, found) => sum + (found?.score ?? 0), 0))
     await Promise.all(['a', 'b'].map(key => model.generate({ prompt: `say ${key}`, key })))
     return total
   })

@@ -29,7 +29,7 @@ export function addSimulate(program: Command, does: Does): void {
     .argument('<workflow>', 'a file that default-exports a workflow, or the name of a bundled one')
     .description('try a workflow in a simulated world in which everything fails')
     .addOption(new Option('--seeds <n>', `how many seeds (${usualSeeds})`).conflicts('replay'))
-    .option('--faults <profile>', 'what fails: none, crashes, disk, providers, clock, owners or all', 'all')
+    .option('--faults <profile>', 'what fails: none, crashes, disk, providers, clock, owners, operators or all', 'all')
     .option('--replay <seed>', 'only this seed, with all that happens in it')
     .option('--input <json>', "the input: JSON, '@file', or '-'; without it by chance, of the workflow's schema")
     .option(

@@ -85,7 +85,10 @@ async function childResult(attempt: Attempt, key: string, id: string, child: Chi
   const { stage } = attempt
   const { run } = stage
   const recorded = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { result?: ChildResult }
-  if (recorded.result) return recorded.result
+  if (recorded.result) {
+    await attempt.recorded()
+    return recorded.result
+  }
   const answerKey = `${key}:result`
   let answer: Promise<unknown> | undefined
   run.dispatch(() => {

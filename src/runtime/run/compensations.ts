@@ -15,7 +15,7 @@ export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promis
   const ended = [...run.memory.stages]
     // What a fork took over, or an operator gave, was not done by this run.
     .filter(([, record]) => record.outcome === 'succeeded' && record.attempts > 0)
-    .sort(([, a], [, b]) => (a.endedAt ?? 0) - (b.endedAt ?? 0))
+    .sort(([, a], [, b]) => a.endedSeq - b.endedSeq)
   for (const [name] of ended.reverse()) {
     const item = itemOf(run.memory, name)
     const source = run.memory.sources.get(name) ?? (item ? name.slice(0, name.indexOf('[')) : name)

@@ -255,6 +255,11 @@ export class ActorRun implements RestorableRun, Committable {
     this.#afterCommit.push(effect)
   }
 
+  /** Whether the store knows all that happened until now. */
+  get isWritten(): boolean {
+    return this.#depth === 0 && this.#inCommit === undefined && !this.pipeline.isMarked(this)
+  }
+
   /** Resolves when all that happened until now is durable. */
   durable(): Promise<void> {
     if (this.services.pipeline.failure !== undefined) return Promise.reject(this.services.pipeline.failure)

@@ -120,6 +120,8 @@ export interface LiveRun {
   atOnce(effect: () => void): void
   /** Does `effect` when all that happened until now is durable. */
   afterCommit(effect: () => void): void
+  /** Whether the store knows all that happened until now. */
+  readonly isWritten: boolean
   /** Resolves when all that happened until now is durable. */
   durable(): Promise<void>
   journal(type: JournalEventType, data?: object, where?: Where): void
@@ -210,6 +212,8 @@ export interface Attempt {
   guard<T>(promise: Promise<T>): Promise<T>
   /** All that happened until now is durable, and the attempt still stands. */
   durable(): Promise<void>
+  /** What the run has recorded already may be told: at once where the store knows it too. */
+  recorded(): Promise<void>
   /** Counts `work` as work, so the clock runs though something else waits. */
   working<T>(work: () => Promise<T>): Promise<T>
   /** Resolves when `answer` is called for the key. To be called within a dispatch. */

@@ -90,6 +90,8 @@ export interface OpenMap {
 export interface StageRecord {
   startedAt: number
   endedAt: number | null
+  /** Its place among the ends, which no clock moves; 0 before. */
+  endedSeq: number
   attempts: number
   /** Of the last attempt. */
   incarnation: number
@@ -263,6 +265,7 @@ export function remember(memory: RunMemory, row: JournalRow): void {
       memory.stages.set(stage, {
         startedAt: row.at,
         endedAt: null,
+        endedSeq: 0,
         attempts,
         incarnation,
         retries: 0,
@@ -310,20 +313,20 @@ export function remember(memory: RunMemory, row: JournalRow): void {
     case 'stage.succeeded':
     case 'stage.fell_back':
       keepResult(memory, stage, resultIn(row))
-      end(memory, stage, row.at, row.type === 'stage.succeeded' ? 'succeeded' : 'fell_back')
+      end(memory, stage, row, row.type === 'stage.succeeded' ? 'succeeded' : 'fell_back')
       if (row.type === 'stage.fell_back') memory.degraded.push(degradedPart(row))
       return
     case 'stage.degraded':
       memory.degraded.push(degradedPart(row))
       // A map that was lost as a whole is a list of no items.
       if (memory.maps.has(stage)) keepResult(memory, stage, undefined)
-      return end(memory, stage, row.at, 'degraded')
+      return end(memory, stage, row, 'degraded')
     case 'stage.skipped':
-      return end(memory, stage, row.at, 'skipped')
+      return end(memory, stage, row, 'skipped')
     case 'stage.failed':
-      return end(memory, stage, row.at, 'failed')
+      return end(memory, stage, row, 'failed')
     case 'stage.stopped':
-      return end(memory, stage, row.at, 'stopped')
+      return end(memory, stage, row, 'stopped')
     case 'compensation.succeeded':
     case 'compensation.failed':
       memory.compensated.add(stage)
@@ -401,13 +404,14 @@ function keepResult(memory: RunMemory, stage: string, text: JsonText | undefined
   memory.results.set(stage, memory.maps.get(stage)?.results ?? text)
 }
 
-function end(memory: RunMemory, stage: string, at: number, outcome: StageRecord['outcome']): void {
+function end(memory: RunMemory, stage: string, { at, seq }: JournalRow, outcome: StageRecord['outcome']): void {
   const record = memory.stages.get(stage)
   // Of a stage that was recorded without having been started: by an operator, or in the run that this is a fork of.
   if (!record)
     memory.stages.set(stage, {
       startedAt: at,
       endedAt: at,
+      endedSeq: seq,
       attempts: 0,
       incarnation: 0,
       retries: 0,
@@ -417,6 +421,7 @@ function end(memory: RunMemory, stage: string, at: number, outcome: StageRecord[
     })
   else {
     record.endedAt = at
+    record.endedSeq = seq
     record.outcome = outcome
   }
 }

@@ -128,6 +128,11 @@ export class FunctionAttempt implements Attempt {
     this.ensureCurrent()
   }
 
+  /** What the run has recorded already may be told: at once where the store knows it too. */
+  async recorded(): Promise<void> {
+    if (!this.stage.run.isWritten) await this.durable()
+  }
+
   /** Counts `work` as work, so the clock runs though something else waits. */
   async working<T>(work: () => Promise<T>): Promise<T> {
     this.#change(() => this.#working++)

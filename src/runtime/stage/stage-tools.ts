@@ -94,7 +94,7 @@ async function sleep(attempt: Attempt, durationMs: number): Promise<void> {
   const { run } = stage
   const key = attempt.nextKey('sleep')
   const known = run.ledger(stage.name, key)
-  if (known?.state === 'succeeded') return
+  if (known?.state === 'succeeded') return attempt.recorded()
   let answer: Promise<unknown> | undefined
   run.dispatch(() => {
     const until = known ? (JSON.parse(known.data) as { until: number }).until : run.services.clock.now() + durationMs
@@ -127,7 +127,10 @@ async function waitFor(attempt: Attempt, signal: string, given: object): Promise
   }
   const key = attempt.nextKey(`signal:${signal}`)
   const known = run.ledger(stage.name, key)
-  if (known && known.state !== 'intended') return recordedAnswer(known.data)
+  if (known && known.state !== 'intended') {
+    await attempt.recorded()
+    return recordedAnswer(known.data)
+  }
   let answer: Promise<unknown> | undefined
   run.dispatch(() => {
     if (!known) {

@@ -1,5 +1,5 @@
 /**
- * What goes wrong in a simulation, and how often: five kinds of fault, each with a rate between 0 (never) and 1 (as often
+ * What goes wrong in a simulation, and how often: six kinds of fault, each with a rate between 0 (never) and 1 (as often
  * as the kind can bear). A profile is a name for such rates.
  */
 import { z } from 'zod'
@@ -17,9 +17,11 @@ export interface FaultRates {
   readonly clock: number
   /** A second process that wants the store, or that has taken it from one which still lives. */
   readonly owners: number
+  /** An operator who holds runs for a while, and cancels some. Not part of `all`: a cancelled run is not what was asked for. */
+  readonly operators: number
 }
 
-const none: FaultRates = { crashes: 0, disk: 0, providers: 0, clock: 0, owners: 0 }
+const none: FaultRates = { crashes: 0, disk: 0, providers: 0, clock: 0, owners: 0, operators: 0 }
 
 export const faultProfiles: Readonly<Record<string, FaultRates>> = {
   none,
@@ -28,10 +30,11 @@ export const faultProfiles: Readonly<Record<string, FaultRates>> = {
   providers: { ...none, providers: 0.4 },
   clock: { ...none, crashes: 0.3, clock: 0.6 },
   owners: { ...none, crashes: 0.3, owners: 0.7 },
-  all: { crashes: 0.6, disk: 0.25, providers: 0.25, clock: 0.25, owners: 0.3 },
+  operators: { ...none, crashes: 0.3, operators: 0.8 },
+  all: { crashes: 0.6, disk: 0.25, providers: 0.25, clock: 0.25, owners: 0.3, operators: 0 },
 }
 
-/** The name of a profile, or rates by kind: a number from 0 to 1, or true for that of the profile `all`. */
+/** The name of a profile, or rates by kind: a number from 0 to 1, or true for that of the profile `all` (of `operators` its own). */
 export type Faults = string | Readonly<Partial<Record<keyof FaultRates, number | boolean>>>
 
 const rate = z.union([z.number().min(0).max(1), z.boolean()], { error: 'must be a rate from 0 to 1, or true or false' })
@@ -41,6 +44,7 @@ const ratesSchema = z.strictObject({
   providers: rate.optional(),
   clock: rate.optional(),
   owners: rate.optional(),
+  operators: rate.optional(),
 })
 
 /** @throws OptionsError for a profile or a kind of fault that there is not */
@@ -60,7 +64,9 @@ export function resolveFaults(faults: Faults | undefined, where: string): FaultR
   const resolved: Record<string, number> = { ...none }
   for (const kind of Object.keys(none) as (keyof FaultRates)[]) {
     const value = given[kind]
-    if (value !== undefined) resolved[kind] = value === true ? all[kind] : Number(value)
+    if (value !== undefined) resolved[kind] = value === true ? all[kind] || ownRate(kind) : Number(value)
   }
   return resolved as unknown as FaultRates
 }
+
+const ownRate = (kind: keyof FaultRates): number => faultProfiles[kind]?.[kind] ?? 0

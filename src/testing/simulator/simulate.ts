@@ -17,20 +17,15 @@ import { type AnyWorkflow, definitionOf, isWorkflow } from '../../workflow/defin
 import { CoverageRecorder } from '../machine/coverage.ts'
 import { namedInvariants } from '../machine/named-invariants.ts'
 import { type FaultRates, type Faults, resolveFaults } from './fault-profile.ts'
-import type { Broken } from './guarantees.ts'
+import type { Broken } from './guarantee-table.ts'
 import { closeOutsideWorld, type OutsideUse } from './outside-world.ts'
 import { reportOf } from './report.ts'
 import { createSamples } from './samples.ts'
+import type { RunInvariant, Scenario, SeedOutcome, SimulatedRuntimeOptions } from './scenario.ts'
 import type { Turns } from './simulated-time.ts'
-import {
-  type RunInvariant,
-  type Scenario,
-  type SeedOutcome,
-  type SimulatedRuntimeOptions,
-  Simulation,
-} from './simulation.ts'
+import { Simulation } from './simulation.ts'
 import type { SeedReport, SimulationResult } from './simulation-result.ts'
-import type { StandIns } from './watched-workflow.ts'
+import type { StandIns } from './stage-watch.ts'
 
 /** Opens a runtime in the simulated world: `createRuntime({ ...world, workflows: [watch(mine)] })`. */
 export type RuntimeFactory = (
@@ -45,7 +40,7 @@ export interface SimulateOptions {
   /** How many seeds (1, 2, 3 …), or which. @default 100 */
   readonly seeds?: number | readonly number[] | undefined
   /**
-   * A fault profile (`none crashes disk providers clock owners all`), or rates from 0 to 1 by kind of fault.
+   * A fault profile (`none crashes disk providers clock owners operators all`), or rates from 0 to 1 by kind of fault.
    * @default 'all'
    */
   readonly faults?: Faults | undefined
@@ -289,7 +284,9 @@ function differences(first: SeedOutcome, second: SeedOutcome | undefined): Broke
   const before = first.journal.split('\n')
   const after = second.journal.split('\n')
   const at = before.findIndex((line, index) => line !== after[index])
-  const shown = (line: string | undefined): string => (line === undefined ? 'nothing' : line.slice(0, 300))
+  const place = differsAt(before[at] ?? '', after[at] ?? '')
+  const shown = (line: string | undefined): string =>
+    line === undefined ? 'nothing' : `${place > 100 ? '… ' : ''}${line.slice(Math.max(0, place - 100), place + 200)}`
   const row = (before[at] ?? after[at]) as string | undefined
   const stage = row === undefined ? undefined : (JSON.parse(row) as { stage?: string }).stage
   return [
@@ -298,4 +295,11 @@ function differences(first: SeedOutcome, second: SeedOutcome | undefined): Broke
       message: `the second time row ${at + 1} of the journals is another${stage === undefined ? '' : `, of stage '${stage}'`}: what it does depends on something outside of the simulation (a variable of its module, a file, time that was read when it was loaded). First: ${shown(before[at])} Then: ${shown(after[at])}`,
     },
   ]
+}
+
+/** Where two texts begin to differ. */
+function differsAt(one: string, other: string): number {
+  let place = 0
+  while (place < one.length && one[place] === other[place]) place++
+  return place
 }

@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly begin: (runtime: Runtime) => Promise<readonly Run<unknown>[]>
   readonly heard: (run: Run<unknown>, result: RunResult) => void
   readonly note: (what: string) => void
+  /** It is about to be over, or has lost the store: what it has in memory alone is lost. */
+  readonly left: () => void
 }
 
 export class SimulatedProcess {
@@ -63,6 +65,7 @@ export class SimulatedProcess {
   die(why: string): void {
     if (this.isDead) return
     this.isDead = true
+    this.#options.left()
     this.clock.stop()
     this.#options.note(`process ${this.number} dies ${why}`)
     // Of one that has lost the store already, the lock is another's.
@@ -77,6 +80,7 @@ export class SimulatedProcess {
   losesStore(): void {
     this.#isLeaving = true
     this.#hasLostStore = true
+    this.#options.left()
     this.#options.note(`process ${this.number} loses the store and goes on`)
     void this.#options.disk.base.close()
   }
@@ -85,6 +89,7 @@ export class SimulatedProcess {
     const { runtime } = this
     if (!runtime || this.isOver) return
     this.#isLeaving = true
+    this.#options.left()
     this.#options.note(`process ${this.number} is closed`)
     runtime.close().then(
       () => {
@@ -115,6 +120,7 @@ export class SimulatedProcess {
 
   #fail(error: unknown, always = false): void {
     if (this.isDead || this.isClosed || (this.#isLeaving && !always)) return
+    this.#options.left()
     this.failure ??= error instanceof Error ? error : new Error(String(error))
     this.#options.note(`process ${this.number} fails: ${this.failure.message}`)
   }

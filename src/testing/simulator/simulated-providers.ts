@@ -21,11 +21,22 @@ export interface ProvidersOptions {
   /** Told of each request that reaches a provider; false where nobody is left to be answered. */
   readonly asked: (context: CallContext) => boolean
   readonly failed: (what: string) => void
+  /** Told of each answer that is paid for, in USD. */
+  readonly charged: (idempotencyKey: string, usd: number) => void
+  /** Told where somebody asks again before the time that he was asked to wait. */
+  readonly askedTooSoon: (idempotencyKey: string, byMs: number) => void
 }
+
+/** How long one who is limited is asked to wait. */
+const restMs = 20_000
 
 /** As they come over the wire; each with how likely it is among the others. */
 const failures: readonly (readonly [weight: number, name: string, failure: Partial<WireFailure>])[] = [
-  [4, 'rate limit', { status: 429, headers: { 'retry-after': '20' }, body: { error: { type: 'rate_limit_error' } } }],
+  [
+    4,
+    'rate limit',
+    { status: 429, headers: { 'retry-after': String(restMs / 1000) }, body: { error: { type: 'rate_limit_error' } } },
+  ],
   [4, 'overloaded', { status: 529, headers: {}, body: { type: 'error', error: { type: 'overloaded_error' } } }],
   [3, 'server error', { status: 500, headers: {}, body: { error: { message: 'Internal server error' } } }],
   [2, 'unavailable', { status: 503, headers: {}, body: 'upstream connect error' }],
@@ -41,10 +52,14 @@ const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 's
 const price = { inputUsdPerMTok: 1_000_000 / 1024, outputUsdPerMTok: 4_000_000 / 1024 }
 
 export function simulatedProviders(options: ProvidersOptions): readonly Provider[] {
-  return ['one', 'two'].map(id => providerOf(id, options))
+  const rests: Rests = new Map()
+  return ['one', 'two'].map(id => providerOf(id, rests, options))
 }
 
-function providerOf(id: string, options: ProvidersOptions): Provider {
+/** Of each call: who asked it last to wait, and until when. */
+type Rests = Map<string, { readonly provider: string; readonly until: number }>
+
+function providerOf(id: string, rests: Rests, options: ProvidersOptions): Provider {
   const { time, random, rate, asked, failed } = options
   const began = time.now
   const outage = { from: began + random() * 600_000, forMs: 10_000 + random() * 300_000 }
@@ -64,6 +79,10 @@ function providerOf(id: string, options: ProvidersOptions): Provider {
     models: (['cheap', 'capable', 'premium'] as const).map(tier => ({ id: `${id}-${tier}`, tier, price })),
     async generate(request, context) {
       if (!asked(context)) return new Promise<never>(() => {})
+      const { idempotencyKey } = context
+      const rest = rests.get(idempotencyKey)
+      rests.delete(idempotencyKey)
+      if (rest?.provider === id && time.now < rest.until) options.askedTooSoon(idempotencyKey, rest.until - time.now)
       const fails = random() < rate()
       const chance = random()
       const hangs = fails && chance < 0.08
@@ -76,15 +95,21 @@ function providerOf(id: string, options: ProvidersOptions): Provider {
       if (fails && chance < 0.8) {
         const [, name, failure] = weighted(failures, random)
         failed(`provider ${id}: ${name}`)
+        if (failure.status === 429) rests.set(idempotencyKey, { provider: id, until: time.now + restMs })
         throw failure
       }
       if (fails && request.schema !== undefined) {
         failed(`provider ${id} answers what was not asked`)
-        return answer('{"not": "what was asked"', request)
+        return paid(answer('{"not": "what was asked"', request), idempotencyKey, options)
       }
-      return rightAnswer(request, options)
+      return paid(rightAnswer(request, options), idempotencyKey, options)
     },
   }
+}
+
+function paid(given: ModelAnswer, idempotencyKey: string, { charged }: ProvidersOptions): ModelAnswer {
+  charged(idempotencyKey, given.cost ?? 0)
+  return given
 }
 
 function rightAnswer(request: ModelRequest, { answers, random }: ProvidersOptions): ModelAnswer {

@@ -1,6 +1,6 @@
 /** What `simulate` gives back. */
 import type { Coverage } from '../machine/coverage.ts'
-import type { Broken } from './guarantees.ts'
+import type { Broken } from './guarantee-table.ts'
 import type { OutsideUse } from './outside-world.ts'
 
 export interface SeedReport {

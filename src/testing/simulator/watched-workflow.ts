@@ -4,39 +4,20 @@
  * ledger, and a stand-in takes the place of one that needs the real world.
  */
 import type { AnyActorLogic, AnyStateMachine } from 'xstate'
-import type { Random } from '../../time/random.ts'
 import {
   type AnyWorkflow,
   definitionOf,
-  isWorkflow,
   type StageDefinition,
   type WorkflowDefinition,
   workflowBrand,
 } from '../../workflow/definition.ts'
 import { stageOf } from '../../workflow/stage-actor.ts'
-import type { StageContext, StepContext } from '../../workflow/stage-context.ts'
+import type { StageContext } from '../../workflow/stage-context.ts'
 import { arbitraryOfSchema } from '../arbitrary-of-schema.ts'
-import { inPlace, type Place } from './outside-world.ts'
+import { inPlace } from './outside-world.ts'
 import { sampleOf } from './samples.ts'
-
-/**
- * By stage name: a function that takes the stage's place, or what it returns; `true` of a stage with an `output` schema:
- * data of that schema, by chance.
- */
-export type StandIns = Readonly<Record<string, unknown>>
-
-export interface StageWatch {
-  readonly random: Random
-  readonly standIns: StandIns
-  /** Where the code of the simulation runs; `stage` is set for that of a stage. */
-  place(stage: string | undefined): Place
-  /** False where the process is dead, and nothing begins any more. */
-  stepBegins(idempotencyKey: string): boolean
-  /** A workflow that is started from within another. */
-  childStarts(workflow: AnyWorkflow): void
-  /** Returns what is to be called at the end. */
-  executionBegins(context: StageContext): () => void
-}
+import type { StageWatch } from './stage-watch.ts'
+import { WatchedContext } from './watched-context.ts'
 
 export class WatchedWorkflows {
   readonly #watch: StageWatch
@@ -81,7 +62,7 @@ export class WatchedWorkflows {
 
   #stage(stage: StageDefinition, name: string): StageDefinition {
     const run = Object.hasOwn(this.#watch.standIns, name) ? this.#standIn(stage, name) : stage.run
-    return { ...stage, run: context => this.#execute(run, context) }
+    return { ...stage, run: context => this.#execute(run, context, stage.output !== undefined) }
   }
 
   #standIn(stage: StageDefinition, name: string): StageDefinition['run'] {
@@ -93,59 +74,34 @@ export class WatchedWorkflows {
     return typeof standIn === 'function' ? (standIn as StageDefinition['run']) : () => standIn
   }
 
-  async #execute(run: StageDefinition['run'], context: StageContext): Promise<unknown> {
+  async #execute(run: StageDefinition['run'], context: StageContext, hasSchema: boolean): Promise<unknown> {
     const ends = this.#watch.executionBegins(context)
     try {
       await this.#turns()
+      const given = new WatchedContext(context, this.#watch, workflow => this.#child(workflow)).given
       // Everything that the function does, and what follows from it, is done in the name of the stage.
-      return await inPlace(this.#watch.place(context.stage), async () => run(this.#context(context)))
+      const value = await inPlace(this.#watch.place(context.stage), async () => run(given))
+      this.#watch.executionReturned(context, hasSchema ? null : textOf(value))
+      return value
     } finally {
       await this.#turns()
       ends()
     }
   }
 
-  /** What the function is given: behind it Holdfast works, which is not the stage. */
-  #context(context: StageContext): StageContext {
-    const outside = this.#watch.place(undefined)
-    const wrapped = (value: unknown, self: unknown): unknown => {
-      if (typeof value !== 'function') return value
-      return (...given: unknown[]) => inPlace(outside, () => Reflect.apply(value, self, given))
-    }
-    const behind = <T extends object>(target: T): T =>
-      new Proxy(target, { get: (object, key) => wrapped(Reflect.get(object, key), object) })
-    return new Proxy(context, {
-      get: (target, key) => {
-        const value = inPlace(outside, () => Reflect.get(target, key)) as unknown
-        if (key === 'step') return (...given: unknown[]) => this.#step(context, given)
-        if (key === 'startChild') {
-          return async (child: unknown, ...given: unknown[]) => {
-            const known = isWorkflow(child) ? this.#child(child) : (child as never)
-            return behind(await inPlace(outside, () => context.startChild(known, ...(given as [unknown]))))
-          }
-        }
-        if (key === 'model' || key === 'log' || key === 'metrics') return behind(value as object)
-        return wrapped(value, target)
-      },
-    })
-  }
-
-  #step(context: StageContext, given: readonly unknown[]): unknown {
-    const place = this.#watch.place(context.stage)
-    const watched = given.map(one => {
-      if (typeof one !== 'function') return one
-      return (step: StepContext) => {
-        if (!this.#watch.stepBegins(step.idempotencyKey)) return new Promise<never>(() => {})
-        return inPlace(place, () => (one as (step: StepContext) => unknown)(step))
-      }
-    })
-    return inPlace(this.#watch.place(undefined), () => (context.step as (...all: unknown[]) => unknown)(...watched))
-  }
-
   async #turns(): Promise<void> {
     for (let turns = Math.floor(this.#watch.random() * 4); turns > 0; turns--) {
       await new Promise<void>(resolve => setImmediate(resolve))
     }
+  }
+}
+
+/** Null of what is no JSON: the runtime refuses it. */
+function textOf(value: unknown): string | null {
+  try {
+    return JSON.stringify(value) ?? ''
+  } catch {
+    return null
   }
 }
 
