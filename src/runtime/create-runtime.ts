@@ -4,6 +4,7 @@
  */
 
 import { hostname } from 'node:os'
+import type { AnyActorScope } from 'xstate'
 import { z } from 'zod'
 import { encodeError, HoldfastError, OptionsError, RunNotFoundError } from '../errors.ts'
 import { builtInChecks } from '../health/checks.ts'
@@ -16,11 +17,11 @@ import type { Supervisor } from '../supervisor/create-supervisor.ts'
 import { createMetricsCollector } from '../telemetry/metrics.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow, sourceOf } from '../workflow/definition.ts'
-import { createBinding } from './actors/binding.ts'
+import { type Binding, createBinding } from './actors/binding.ts'
 import { childIdOf } from './actors/child-name.ts'
 import { createSnapshotText } from './actors/snapshot-text.ts'
 import { treeOfSnapshot } from './actors/stored-tree.ts'
-import { createSupervisionTree, logicOfRun } from './actors/supervision-tree.ts'
+import { createSupervisionTree } from './actors/supervision-tree.ts'
 import { runNode, supervisorNode } from './actors/tree.ts'
 import type { CloseOptions, DegradationReport, ListOptions, Run, RuntimeOptions, StartOptions } from './api.ts'
 import { fileShelf, noShelf } from './calls/circuit-shelf.ts'
@@ -58,7 +59,7 @@ import { createPlaces } from './run/places.ts'
 import { waitsOf } from './run/waiting.ts'
 import { createRunHandle } from './run-handle.ts'
 import { Runs } from './runs.ts'
-import { type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
+import { noStartOptions, type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
 import { createStageRules } from './stage/stage-rules.ts'
 
 /**
@@ -126,7 +127,10 @@ class HoldfastRuntime implements OperatedRuntime {
     const monitors = createHealthMonitors(options.minimal ? [] : [...builtInChecks, ...options.checks], clock)
     const monitored = new Set(monitors.specs.map(({ id }) => id))
     const metrics = createMetricsCollector(clock)
-    const binding = createBinding(() => options.inspect !== undefined)
+    const binding = createBinding(
+      () => options.inspect !== undefined,
+      (scope, run) => this.#watch(scope, run),
+    )
     const ready = createReadyQueue({ defer, onDefect })
     const pipeline = createCommitPipeline({
       store,
@@ -261,7 +265,7 @@ class HoldfastRuntime implements OperatedRuntime {
     for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)
   }
 
-  async start(workflow: AnyWorkflow, input?: unknown, given: StartOptions = {}): Promise<Run<never>> {
+  async start(workflow: AnyWorkflow, input?: unknown, given: StartOptions = noStartOptions): Promise<Run<never>> {
     this.#runs.ensureOpen()
     if (!isWorkflow(workflow)) {
       throw new OptionsError(
@@ -401,32 +405,26 @@ class HoldfastRuntime implements OperatedRuntime {
     }
   }
 
-  #supervise(run: SupervisedRun, binding: ReturnType<typeof createBinding>): void {
+  /** A run of a machine of the user's own hears that something in it has changed; the inspect listener hears everything. */
+  #watch({ self, system }: AnyActorScope, run: SupervisedRun): void {
     const { inspect, log } = this.#options
-    const logic = logicOfRun(
-      binding.logicOf(run.definition),
-      { runId: run.id, workflow: run.definition.name },
-      run.savedSnapshot,
-      scope => {
-        binding.attach(scope.system, run)
-        run.attach(scope.self)
-        if (run.definition.origin === 'machine')
-          scope.system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
-        if (!inspect) return
-        const tell = (event: { type: string; actorRef?: unknown }): void => {
-          try {
-            inspect(event)
-          } catch (error) {
-            log.warn({ error: encodeError(error) }, 'the inspect listener threw')
-          }
-        }
-        tell({ type: '@xstate.actor', actorRef: scope.self })
-        scope.system.inspect(tell)
-      },
-    )
+    if (run.definition.origin === 'machine') system.inspect(event => event.type === '@xstate.snapshot' && run.touch())
+    if (!inspect) return
+    const tell = (event: { type: string; actorRef?: unknown }): void => {
+      try {
+        inspect(event)
+      } catch (error) {
+        log.warn({ error: encodeError(error) }, 'the inspect listener threw')
+      }
+    }
+    tell({ type: '@xstate.actor', actorRef: self })
+    system.inspect(tell)
+  }
+
+  #supervise(run: SupervisedRun, binding: Binding): void {
     const started = this.#supervisor
       .supervisor('runs')
-      .startChild({ id: childIdOf(run.id), restart: 'temporary', logic: () => logic })
+      .startChild({ id: childIdOf(run.id), restart: 'temporary', logic: binding.logicOf(run) })
     const { root } = run
     started.catch(error => {
       if (run.root === root) run.broken(error)

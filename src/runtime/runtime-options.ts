@@ -171,6 +171,9 @@ export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<Reso
   }
 }
 
+/** What a start is given that says nothing. */
+export const noStartOptions: StartOptions = Object.freeze({})
+
 export interface ResolvedStart {
   readonly id: string | undefined
   readonly tags: readonly string[]
@@ -191,7 +194,7 @@ export function resolveStartOptions(
     workflow: Pick<WorkflowDefinition, 'profile' | 'task'>
   },
 ): ResolvedStart {
-  const options = parseOptions(startSchema, given, 'start')
+  const options = given === noStartOptions ? {} : parseOptions(startSchema, given, 'start')
   if (options.profile !== undefined) checkProfile(options.profile, context.profiles, 'start: profile')
   const overrides = ownOverrides(options)
   const ofProfile = withOverrides(

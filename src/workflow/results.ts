@@ -16,10 +16,37 @@ export const maxResultBytes = 16 * 1024 * 1024
  */
 export function encodeJson(value: unknown, where: string): JsonText | undefined {
   if (value === undefined) return undefined
-  try {
+  return encode(where, () => {
     if (!isKeepable(value, 0)) refuse(value, '', where, new Set())
-    const text = JSON.stringify(value) as string | undefined
-    if (text !== undefined && text.length * 3 > maxResultBytes) checkSize(text, where)
+    return JSON.stringify(value)
+  })
+}
+
+const resultPrefix = '{"result":'
+
+/**
+ * The text to keep as the only property of an object, `result`, and as such made at once: a result is kept in the data of
+ * a journal row. Refuses as `encodeJson` does.
+ */
+export function encodeResult(value: unknown, where: string): JsonText {
+  const toText = (): string =>
+    // An object's own way into JSON is told the name of its place, and a result has none.
+    isKeepable(value, 0) ? JSON.stringify({ result: value }) : wrapResult(encodeJson(value, where))
+  return encode(where, toText, resultPrefix.length + 1) as JsonText
+}
+
+/** A result that is text already, as `encodeResult` gives it. */
+export const wrapResult = (text: JsonText | undefined): JsonText =>
+  text === undefined ? '{}' : `${resultPrefix}${text}}`
+
+/** The text of the result in what `encodeResult` gave: a cut and no parse. */
+export const unwrapResult = (data: JsonText): JsonText | undefined =>
+  data.startsWith(resultPrefix) ? data.slice(resultPrefix.length, -1) : undefined
+
+function encode(where: string, toText: () => string | undefined, around = 0): JsonText | undefined {
+  try {
+    const text = toText()
+    if (text !== undefined && text.length * 3 > maxResultBytes) checkSize(text, around, where)
     return text
   } catch (error) {
     if (error instanceof HoldfastError) throw error
@@ -128,8 +155,9 @@ function unkeepable(what: string, path: string, where: string): ValidationError 
   )
 }
 
-function checkSize(text: string, where: string): void {
-  const bytes = Buffer.byteLength(text)
+/** @param around how much of the text is not the value's */
+function checkSize(text: string, around: number, where: string): void {
+  const bytes = Buffer.byteLength(text) - around
   if (bytes <= maxResultBytes) return
   const mebibyte = 1024 * 1024
   throw new ValidationError(

@@ -14,16 +14,20 @@ import { type BoundStages, bindStages } from './bound-stage.ts'
 import { rememberSteps } from './remembered-steps.ts'
 
 export interface Binding {
-  /** The root logic of runs of this definition; made once. */
-  logicOf(definition: WorkflowDefinition): AnyStateMachine
-  /** Actors of this system belong to `run`. */
-  attach(system: object, run: SupervisedRun): void
+  /** The root logic of a run; all that is not its own is made once a definition. */
+  logicOf(run: SupervisedRun): AnyActorLogic
 }
 
-/** @param isWatched whether somebody is told of the inspection events of XState */
-export function createBinding(isWatched: () => boolean): Binding {
+/**
+ * @param isWatched whether somebody is told of the inspection events of XState
+ * @param attached told of the root actor of a run before anything happens in it
+ */
+export function createBinding(
+  isWatched: () => boolean,
+  attached: (scope: AnyActorScope, run: SupervisedRun) => void,
+): Binding {
   const runs = new WeakMap<object, SupervisedRun>()
-  const bound = new WeakMap<WorkflowDefinition, AnyStateMachine>()
+  const bound = new WeakMap<WorkflowDefinition, AnyActorLogic>()
   const runOf = (actor: AnyActorRef): SupervisedRun => runs.get(actor.system) as SupervisedRun
   const stages = bindStages(runOf, isWatched)
   const map = bindMap(runOf, stages.stageOrItem)
@@ -34,7 +38,22 @@ export function createBinding(isWatched: () => boolean): Binding {
         flow.getInitialSnapshot(scope as never, runOf(scope.self).input as never),
     })
 
-  const bind = (definition: WorkflowDefinition): AnyStateMachine => {
+  /** Begins from the snapshot of the run where it has one. */
+  const ofRun = (life: AnyStateMachine): AnyActorLogic =>
+    overriding(life, {
+      getInitialSnapshot(this: { readonly run: SupervisedRun }, scope: AnyActorScope) {
+        const { run } = this
+        runs.set(scope.system, run)
+        run.attach(scope.self)
+        attached(scope, run)
+        const { savedSnapshot } = run
+        return savedSnapshot === undefined
+          ? life.getInitialSnapshot(scope as never, { runId: run.id, workflow: run.definition.name })
+          : life.restoreSnapshot(savedSnapshot as never, scope as never)
+      },
+    })
+
+  const bind = (definition: WorkflowDefinition): AnyActorLogic => {
     const flow =
       definition.origin === 'machine'
         ? withInput(bindOwn(definition.machine, stages))
@@ -54,19 +73,17 @@ export function createBinding(isWatched: () => boolean): Binding {
         },
       },
     })
-    return rememberSteps(life as unknown as AnyStateMachine, isWatched)
+    return ofRun(rememberSteps(life as unknown as AnyStateMachine, isWatched))
   }
 
   return {
-    logicOf(definition) {
-      const known = bound.get(definition)
-      if (known) return known
-      const made = bind(definition)
-      bound.set(definition, made)
-      return made
-    },
-    attach: (system, run) => {
-      runs.set(system, run)
+    logicOf(run) {
+      let logic = bound.get(run.definition)
+      if (!logic) {
+        logic = bind(run.definition)
+        bound.set(run.definition, logic)
+      }
+      return Object.assign(Object.create(logic) as AnyActorLogic, { run })
     },
   }
 }

@@ -158,7 +158,7 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
     stageOrItem: logicOf({
       begin(run, self, input) {
         const { stage: name, item: index } = input as { stage: string; item?: number }
-        const map = index === undefined ? undefined : run.memory.maps.get(name)
+        const map = index === undefined ? undefined : run.memory.mapOf(name)
         const item = map && index !== undefined ? { map, index } : undefined
         const full = item ? `${name}[${item.map.keys[item.index]}]` : name
         return new ActorStage(run, self, definitionOf(run, name), full, item, undefined)
@@ -173,7 +173,7 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
       logicOf({
         source,
         begin(run, self, input) {
-          const times = run.memory.occurrences.get(self.id) ?? 0
+          const times = run.memory.ownStages.occurrences.get(self.id) ?? 0
           const name = times === 0 ? self.id : `${self.id}#${times + 1}`
           return new ActorStage(run, self, { ...definition, name }, name, undefined, input)
         },
@@ -184,7 +184,7 @@ export function bindStages(runOf: RunOf, isWatched: () => boolean): BoundStages 
             { ...definition, name },
             name,
             undefined,
-            run.memory.stageInputs.get(name),
+            run.memory.ownStages.inputs.get(name),
           )
           admit(run, stage.definition, false, stage)
           return stage

@@ -22,6 +22,8 @@ export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachin
   const steps = new Map<string, Step | undefined>()
   let beginning: { readonly step: Step | undefined } | undefined
   const { context } = machine.config as { context?: unknown }
+  /** A snapshot that was replayed shares its value with the one before it. */
+  const nameOf = createStateNames()
 
   return overriding(machine, {
     getInitialSnapshot(scope: AnyActorScope, input: unknown) {
@@ -37,8 +39,7 @@ export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachin
     transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: AnyActorScope) {
       const transit = () => machine.transition(snapshot as never, event as never, scope) as AnyMachineSnapshot
       if (isWatched() || event.type === 'xstate.stop' || snapshot.status !== 'active') return transit()
-      const { value } = snapshot
-      const key = `${typeof value === 'string' ? value : JSON.stringify(value)} ${event.type}`
+      const key = `${nameOf(snapshot.value)} ${event.type}`
       const known = steps.get(key)
       if (known && canReplay(known, snapshot)) return replay(known, snapshot.context, snapshot.children, event, scope)
       const next = transit()
@@ -46,6 +47,18 @@ export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachin
       return next
     },
   })
+}
+
+function createStateNames(): (value: AnyMachineSnapshot['value']) => string {
+  const names = new WeakMap<object, string>()
+  return value => {
+    if (typeof value === 'string') return value
+    const known = names.get(value)
+    if (known !== undefined) return known
+    const name = JSON.stringify(value)
+    names.set(value, name)
+    return name
+  }
 }
 
 /** Whom the step lets go must have ended by itself, and a machine that ends must leave nobody behind. */

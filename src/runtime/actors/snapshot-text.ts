@@ -5,6 +5,7 @@
  * not of the plain kind is left to XState.
  */
 import type { AnyActor, AnyActorRef, AnyMachineSnapshot } from 'xstate'
+import type { StageMachineContext } from '../../../machines/stage.machine.ts'
 import type { JsonText } from '../../store/store.ts'
 import { persistedContext } from '../stage/stage-rules.ts'
 
@@ -14,8 +15,10 @@ export function createSnapshotText(): SnapshotText {
   /** The contexts of lives and flows, which most steps leave as they are; a stage's is its own. */
   const contexts = new WeakMap<object, JsonText>()
 
+  const stages = createStageTexts()
+
   const contextText = (context: object): JsonText => {
-    if ('policy' in context) return JSON.stringify(persistedContext(context))
+    if ('policy' in context) return stages(context as StageMachineContext)
     const known = contexts.get(context)
     if (known !== undefined) return known
     const text = JSON.stringify(context)
@@ -36,6 +39,34 @@ export function createSnapshotText(): SnapshotText {
   }
   return snapshotText
 }
+
+/** Most stages never fail, and all such contexts of a stage are the same but for the way it was admitted. */
+function createStageTexts(): (context: StageMachineContext) => JsonText {
+  const untroubled = new Map<string, JsonText>()
+  return context => {
+    if (!isUntroubled(context)) return JSON.stringify(persistedContext(context))
+    const known = untroubled.get(context.stage)
+    if (known !== undefined) return known
+    const text = JSON.stringify(persistedContext(context))
+    if (untroubled.size >= mostStageTexts) untroubled.clear()
+    untroubled.set(context.stage, text)
+    return text
+  }
+}
+
+/** Items are stages too, and there may be very many. */
+const mostStageTexts = 10_000
+
+const isUntroubled = (context: StageMachineContext): boolean =>
+  context.admission === 'run' &&
+  context.attempt === 1 &&
+  context.incarnation === 1 &&
+  context.failure === null &&
+  context.dueAt === null &&
+  context.because === null &&
+  context.rule === null &&
+  context.alike === null &&
+  context.retries + context.restarts + context.waits + context.remediesTried + context.spent.length === 0
 
 /** A machine that goes on, and that remembers no history. */
 function isPlain(snapshot: AnyMachineSnapshot): boolean {

@@ -3,7 +3,7 @@
  * providers, monitors, and the runs, which are added as they are started. A service that fails cannot be repaired by
  * starting it again, since what it holds is in an unknown state: it escalates to the root, and the runtime ends.
  */
-import { type AnyActorLogic, type AnyActorScope, type AnyStateMachine, fromTransition } from 'xstate'
+import { fromTransition } from 'xstate'
 import { degradationMachine } from '../../../machines/degradation.machine.ts'
 import type { MonitorSpec } from '../../health/monitors.ts'
 import { createSupervisor, type Supervisor } from '../../supervisor/create-supervisor.ts'
@@ -69,27 +69,5 @@ export function createSupervisionTree(options: SupervisionTreeOptions): Supervis
       },
       { id: 'runs', type: 'supervisor', logic: { strategy: 'one-for-one', children: [] } },
     ],
-  })
-}
-
-/**
- * The logic of one run: its machine, which tells `attach` of the actor before anything happens in it, and which begins
- * from `saved` where there is something saved.
- */
-export function logicOfRun(
-  logic: AnyStateMachine,
-  input: unknown,
-  saved: unknown,
-  attach: (scope: AnyActorScope) => void,
-): AnyActorLogic {
-  return Object.create(logic, {
-    getInitialSnapshot: {
-      value: (scope: AnyActorScope) => {
-        attach(scope)
-        return saved === undefined
-          ? logic.getInitialSnapshot(scope as never, input)
-          : logic.restoreSnapshot(saved as never, scope as never)
-      },
-    },
   })
 }

@@ -6,8 +6,8 @@ import { OptionsError } from '../../errors.ts'
 import type { JsonText } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../../workflow/definition.ts'
-import { encodeJson } from '../../workflow/results.ts'
-import { itemOf, type RunMemory, resultData } from '../run/run-memory.ts'
+import { encodeJson, wrapResult } from '../../workflow/results.ts'
+import { itemOf, type RunMemory } from '../run/run-memory.ts'
 import { checkedValue } from '../stage/checked-value.ts'
 
 export interface Override {
@@ -36,12 +36,12 @@ export function completed(definition: WorkflowDefinition, memory: RunMemory, sta
     )
   }
   const text = encodeJson(output ? checkedValue(output, result, where, { stage }) : result, where)
-  return { stage, as: 'succeeded', result: text, row: { type: 'stage.succeeded', data: resultData(text) } }
+  return { stage, as: 'succeeded', result: text, row: { type: 'stage.succeeded', data: wrapResult(text) } }
 }
 
 /** Under which name the definition has the stage: of an item its map. */
 const sourceOf = (memory: RunMemory, stage: string): string =>
-  memory.sources.get(stage) ?? (itemOf(memory, stage) ? stage.slice(0, stage.indexOf('[')) : stage)
+  memory.ownStages.sources.get(stage) ?? (itemOf(memory, stage) ? stage.slice(0, stage.indexOf('[')) : stage)
 
 /**
  * @throws OptionsError for a stage that the workflow has not, an item that was not found, and a stage that has ended

@@ -18,7 +18,7 @@ export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promis
     .sort(([, a], [, b]) => a.endedSeq - b.endedSeq)
   for (const [name] of ended.reverse()) {
     const item = itemOf(run.memory, name)
-    const source = run.memory.sources.get(name) ?? (item ? name.slice(0, name.indexOf('[')) : name)
+    const source = run.memory.ownStages.sources.get(name) ?? (item ? name.slice(0, name.indexOf('[')) : name)
     const definition = run.definition.stages.get(source)
     // A map is undone item by item.
     if (!definition?.compensate || (definition.kind === 'map' && !item) || run.memory.compensated.has(name)) continue

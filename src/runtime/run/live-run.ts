@@ -35,16 +35,7 @@ import { conclude, outputKey } from './conclusion.ts'
 import { type RestorableRun, restoreActors } from './ladder.ts'
 import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, Where } from './live.ts'
 import { inputOf } from './run-input.ts'
-import {
-  countersText,
-  emptyMemory,
-  ledgerIdentity,
-  type RunMemory,
-  recall,
-  remember,
-  rememberLedger,
-  resultData,
-} from './run-memory.ts'
+import { countersText, ledgerIdentity, RunMemory, recall, remember, rememberLedger } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
 import { DurableTimers } from './run-timers.ts'
 import { LedgeredWaits } from './run-waits.ts'
@@ -101,7 +92,7 @@ export class ActorRun implements RestorableRun, Committable {
     this.spec = spec
     this.services = services
     inputOf(definition, spec.input)
-    this.memory = stored ? recall(stored) : emptyMemory()
+    this.memory = stored ? recall(stored) : new RunMemory()
     this.options = amendedOptions(JSON.parse(spec.options) as KeptOptions, this.memory.amended)
     this.status = stored?.run.status ?? 'pending'
     this.#seq = stored?.run.seq ?? 0
@@ -277,11 +268,6 @@ export class ActorRun implements RestorableRun, Committable {
 
   journal(type: JournalEventType, data: object = {}, where: Where = {}): void {
     this.journalText(type, JSON.stringify(data), where)
-  }
-
-  /** Writes a result, which is kept in the journal and nowhere else. */
-  journalResult(text: JsonText | undefined, where: Where): void {
-    this.journalText('stage.succeeded', resultData(text), where)
   }
 
   journalText(type: JournalEventType, data: JsonText, where: Where = {}): void {

@@ -125,8 +125,6 @@ export interface LiveRun {
   /** Resolves when all that happened until now is durable. */
   durable(): Promise<void>
   journal(type: JournalEventType, data?: object, where?: Where): void
-  /** Writes a result, which is kept in the journal and nowhere else. */
-  journalResult(text: JsonText | undefined, where: Where): void
   journalText(type: JournalEventType, data: JsonText, where?: Where): void
   ledger(stage: string, key: string): LedgerRow | undefined
   putLedger(row: LedgerRow): void

@@ -13,6 +13,11 @@ export interface Places {
   idleWithin(ms: number, clock: Clock): Promise<void>
 }
 
+/** Entries in front of the queue that are through, before it is cut. */
+const mostEntered = 1024
+
+const entered = (): void => {}
+
 export function createPlaces(limit: number): Places {
   let taken = 0
   let open = true
@@ -34,12 +39,14 @@ export function createPlaces(limit: number): Places {
       taken--
       if (taken === 0) onIdle()
       while (open && taken < limit && head < queue.length) {
-        const next = queue[head++] as () => void
+        const next = queue[head] as () => void
+        // What has entered is let go of at once: a queue that is never empty would keep it for ever.
+        queue[head++] = entered
         taken++
         next()
       }
-      if (head < queue.length) return
-      queue = []
+      if (head < queue.length && head < mostEntered) return
+      queue = queue.slice(head)
       head = 0
     },
     takeBack() {

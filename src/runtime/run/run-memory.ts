@@ -4,7 +4,7 @@
  */
 import type { JournalRow, JsonText, LedgerRow, SignalRow, StoredRun } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
-import type { ResultText } from '../../workflow/results.ts'
+import { type ResultText, unwrapResult } from '../../workflow/results.ts'
 import type { Budget, DegradedPart } from '../api.ts'
 
 /** Numbers of a run that outlive the process. */
@@ -120,34 +120,75 @@ export interface CorruptRecord {
   readonly breaksSnapshot: boolean
 }
 
-export interface RunMemory {
+/** What few runs know is made when it is first asked for: there is a memory for every live run. */
+export class RunMemory {
   /** What was left out when the memory was made from the store. */
-  readonly corrupt: CorruptRecord[]
+  readonly corrupt: CorruptRecord[] = []
   /** Of stages and maps that gave a result; a map's is the list of its items'. */
-  readonly results: Map<string, ResultText>
-  readonly maps: Map<string, OpenMap>
-  readonly stages: Map<string, StageRecord>
-  readonly ledger: Map<string, LedgerRow>
+  readonly results = new Map<string, ResultText>()
+  readonly stages = new Map<string, StageRecord>()
+  readonly ledger = new Map<string, LedgerRow>()
   /** Signals that nobody has taken, oldest first. */
-  inbox: SignalRow[]
+  inbox: SignalRow[] = []
   /** Signals accepted so far. */
-  signalsAccepted: number
-  readonly counters: Counters
-  readonly degraded: DegradedPart[]
+  signalsAccepted = 0
+  readonly counters: Counters = freshCounters()
+  readonly degraded: DegradedPart[] = []
   /** What an operator has changed since the start. */
-  readonly amended: Amendments
-  /** How far each stage has come: ledger entries that succeeded, and the highest fraction it told. It only grows. */
-  readonly progress: Map<string, { entries: number; fraction: number }>
+  readonly amended: Amendments = { reopenedAt: null, budget: undefined, tier: undefined }
+  #maps: Map<string, OpenMap> | undefined
+  #progress: Map<string, StageProgress> | undefined
+  #callsUnderWay: Set<string> | undefined
+  #compensated: Set<string> | undefined
+  #ownStages: OwnStages | undefined
+
+  get maps(): Map<string, OpenMap> {
+    this.#maps ??= new Map()
+    return this.#maps
+  }
+
+  /** The map of this name, if the workflow has one and it is open. */
+  mapOf(name: string): OpenMap | undefined {
+    return this.#maps?.get(name)
+  }
+
+  get progress(): Map<string, StageProgress> {
+    this.#progress ??= new Map()
+    return this.#progress
+  }
+
   /** Of this process: model calls that are being made, by their place in the ledger. */
-  readonly callsUnderWay: Set<string>
+  get callsUnderWay(): Set<string> {
+    this.#callsUnderWay ??= new Set()
+    return this.#callsUnderWay
+  }
+
   /** Stages whose compensation has run. */
-  readonly compensated: Set<string>
-  /** How often an invoke id of a machine of one's own has been started. */
+  get compensated(): Set<string> {
+    this.#compensated ??= new Set()
+    return this.#compensated
+  }
+
+  /** Of a machine of one's own. */
+  get ownStages(): OwnStages {
+    this.#ownStages ??= { occurrences: new Map(), sources: new Map(), inputs: new Map() }
+    return this.#ownStages
+  }
+}
+
+/** How far a stage has come: ledger entries that succeeded, and the highest fraction it told. It only grows. */
+interface StageProgress {
+  entries: number
+  fraction: number
+}
+
+/** What is known of the stages of a machine of one's own, which says itself when they are started. */
+interface OwnStages {
+  /** How often an invoke id has been started. */
   readonly occurrences: Map<string, number>
-  /** Under which source name a stage of a machine of one's own was given. */
+  /** Under which source name a stage was given. */
   readonly sources: Map<string, string>
-  /** The inputs of stages of a machine of one's own. */
-  readonly stageInputs: Map<string, unknown>
+  readonly inputs: Map<string, unknown>
 }
 
 /** The journal rows that a memory is made from. */
@@ -175,30 +216,9 @@ export const rememberedTypes: readonly JournalEventType[] = [
 
 export const ledgerIdentity = (stage: string, key: string): string => `${stage}\u0000${key}`
 
-export function emptyMemory(): RunMemory {
-  return {
-    corrupt: [],
-    results: new Map(),
-    maps: new Map(),
-    stages: new Map(),
-    ledger: new Map(),
-    inbox: [],
-    signalsAccepted: 0,
-    counters: freshCounters(),
-    degraded: [],
-    amended: { reopenedAt: null, budget: undefined, tier: undefined },
-    progress: new Map(),
-    callsUnderWay: new Set(),
-    compensated: new Set(),
-    occurrences: new Map(),
-    sources: new Map(),
-    stageInputs: new Map(),
-  }
-}
-
 /** The memory of a run as the store has it. */
 export function recall(stored: StoredRun): RunMemory {
-  const memory = emptyMemory()
+  const memory = new RunMemory()
   const read = (what: string, text: JsonText, breaksSnapshot: boolean): unknown => {
     try {
       return JSON.parse(text)
@@ -239,7 +259,7 @@ export function progressMark(memory: RunMemory, stage: string): number {
   return entries + fraction
 }
 
-function progressOf(memory: RunMemory, stage: string): { entries: number; fraction: number } {
+function progressOf(memory: RunMemory, stage: string): StageProgress {
   const known = memory.progress.get(stage) ?? { entries: 0, fraction: 0 }
   memory.progress.set(stage, known)
   return known
@@ -333,13 +353,15 @@ export function remember(memory: RunMemory, row: JournalRow): void {
   }
 }
 
+/** Of a machine of one's own. */
 function noteStart(memory: RunMemory, stage: string, row: JournalRow): void {
-  const { id } = occurrenceOf(stage)
-  memory.occurrences.set(id, (memory.occurrences.get(id) ?? 0) + 1)
   if (!row.data.startsWith('{"source":')) return
   const { source, input } = JSON.parse(row.data) as { source: string; input?: unknown }
-  memory.sources.set(stage, source)
-  memory.stageInputs.set(stage, input)
+  const { occurrences, sources, inputs } = memory.ownStages
+  const { id } = occurrenceOf(stage)
+  occurrences.set(id, (occurrences.get(id) ?? 0) + 1)
+  sources.set(stage, source)
+  inputs.set(stage, input)
 }
 
 /** What is to run again loses its end and its result; the count of its attempts goes on. */
@@ -384,7 +406,7 @@ export interface ReopenedData {
 export function itemOf(memory: RunMemory, stage: string): { map: OpenMap; index: number } | undefined {
   const open = stage.indexOf('[')
   if (open < 0) return undefined
-  const map = memory.maps.get(stage.slice(0, open))
+  const map = memory.mapOf(stage.slice(0, open))
   const index = map?.places.get(stage.slice(open + 1, -1))
   return map && index !== undefined ? { map, index } : undefined
 }
@@ -401,7 +423,7 @@ function keepResult(memory: RunMemory, stage: string, text: JsonText | undefined
     item.map.results[item.index] = text
     return
   }
-  memory.results.set(stage, memory.maps.get(stage)?.results ?? text)
+  memory.results.set(stage, memory.mapOf(stage)?.results ?? text)
 }
 
 function end(memory: RunMemory, stage: string, { at, seq }: JournalRow, outcome: StageRecord['outcome']): void {
@@ -440,14 +462,8 @@ function degradedPart(row: JournalRow): DegradedPart {
   }
 }
 
-const resultPrefix = '{"result":'
-
-/** The data of a `stage.succeeded` row: the result is all there is, so reading it back is a cut and no parse. */
-export const resultData = (text: JsonText | undefined): JsonText =>
-  text === undefined ? '{}' : `${resultPrefix}${text}}`
-
-function resultIn(row: JournalRow): JsonText | undefined {
-  if (!row.data.startsWith(resultPrefix)) return undefined
-  if (row.type === 'stage.succeeded') return row.data.slice(resultPrefix.length, -1)
-  return JSON.stringify((JSON.parse(row.data) as { result: unknown }).result)
+/** Of a success the result is all there is in the row, so reading it back is a cut and no parse. */
+function resultIn({ type, data }: JournalRow): JsonText | undefined {
+  if (type === 'stage.succeeded') return unwrapResult(data)
+  return JSON.stringify((JSON.parse(data) as { result?: unknown }).result)
 }

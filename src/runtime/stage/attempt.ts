@@ -18,8 +18,8 @@ export class FunctionAttempt implements Attempt {
   readonly stage: LiveStage
   readonly number: number
   readonly incarnation: number
-  /** By ledger key. */
-  readonly #awaited = new Map<string, Awaited>()
+  /** By ledger key; made when it waits for the first time. */
+  #awaited: Map<string, Awaited> | undefined
   over = false
   /** It has one of the places for running attempts; while it waits, another may have it. */
   #hasPlace = false
@@ -63,11 +63,15 @@ export class FunctionAttempt implements Attempt {
   }
 
   get waiting(): boolean {
-    return this.#awaited.size > 0 && this.#working === 0
+    return this.#awaits && this.#working === 0
   }
 
   get waits(): readonly Waiting[] {
-    return [...this.#awaited.values()].map(({ waiting }) => waiting)
+    return [...(this.#awaited?.values() ?? [])].map(({ waiting }) => waiting)
+  }
+
+  get #awaits(): boolean {
+    return this.#awaited !== undefined && this.#awaited.size > 0
   }
 
   /** When the time of the stage is up, were it to work on without a wait. */
@@ -145,14 +149,19 @@ export class FunctionAttempt implements Attempt {
 
   /** Resolves when `answer` is called for the key. To be called within a dispatch. */
   awaitAnswer(key: string, waiting: Waiting): Promise<unknown> {
-    return new Promise((resolve, reject) => this.#change(() => this.#awaited.set(key, { waiting, resolve, reject })))
+    return new Promise((resolve, reject) =>
+      this.#change(() => {
+        this.#awaited ??= new Map()
+        this.#awaited.set(key, { waiting, resolve, reject })
+      }),
+    )
   }
 
   /** What was waited for has come and is recorded; the function hears of it after the commit. */
   answer(key: string, answer: Answer): void {
-    const awaited = this.#awaited.get(key)
+    const awaited = this.#awaited?.get(key)
     if (!awaited) return
-    this.#change(() => this.#awaited.delete(key))
+    this.#change(() => this.#awaited?.delete(key))
     this.stage.run.afterCommit(() => (answer.error ? awaited.reject(answer.error) : awaited.resolve(answer.value)))
   }
 
@@ -166,8 +175,8 @@ export class FunctionAttempt implements Attempt {
     this.stage.run.waits.forget(this.stage)
     this.#controller?.abort(reason)
     this.#workController?.abort(reason)
-    for (const { reject } of this.#awaited.values()) reject(reason)
-    this.#awaited.clear()
+    for (const { reject } of this.#awaited?.values() ?? []) reject(reason)
+    this.#awaited?.clear()
     for (const interrupt of this.#interrupts ?? []) interrupt(reason)
     this.#interrupts?.clear()
   }
@@ -179,7 +188,7 @@ export class FunctionAttempt implements Attempt {
   suspend(reason: unknown): void {
     this.over = true
     this.#reason = reason
-    this.#awaited.clear()
+    this.#awaited?.clear()
     this.#interrupts?.clear()
     this.#controller?.abort(reason)
   }
@@ -193,7 +202,7 @@ export class FunctionAttempt implements Attempt {
     this.#stopClock()
     this.#givePlace()
     this.#workController?.abort(this.#overReason)
-    if (this.#awaited.size > 0) this.stage.run.waits.forget(this.stage)
+    if (this.#awaits) this.stage.run.waits.forget(this.stage)
   }
 
   /** Made when somebody asks: an error with its stack is dear. */

@@ -24,18 +24,18 @@ import type { ResolvedProfile } from '../../resilience/profiles.ts'
 import type { JsonText } from '../../store/store.ts'
 import { backoffDelayMs } from '../../time/backoff.ts'
 import type { StageDefinition } from '../../workflow/definition.ts'
-import { decodeResult, encodeJson } from '../../workflow/results.ts'
+import { decodeResult, encodeResult, unwrapResult, wrapResult } from '../../workflow/results.ts'
 import type { LastFailure } from '../../workflow/stage-context.ts'
 import { countForAncestors, restartBudgetLeft } from '../calls/budget.ts'
 import type { Attempt, ItemPlace, LiveRun, LiveStage, PreflightReport, Waiting, Where } from '../run/live.ts'
 import { progressMark } from '../run/run-memory.ts'
 import { FunctionAttempt } from './attempt.ts'
+import { createStageContext } from './attempt-context.ts'
 import { bounded } from './bounded-work.ts'
 import { checkedValue } from './checked-value.ts'
 import { journalOfDecision } from './decisions.ts'
 import { noteDivergence } from './divergence.ts'
 import { describeFailure, hashOf, withoutStacks } from './failure.ts'
-import { createStageContext } from './stage-tools.ts'
 
 type Failed = Omit<Extract<StageMachineEvent, { type: 'ATTEMPT_FAILED' }>, 'type'>
 
@@ -52,7 +52,8 @@ export class ActorStage implements LiveStage {
   attempt: FunctionAttempt | undefined
 
   #input: unknown
-  #result: JsonText | undefined
+  /** As `encodeResult` gives it; absent as long as there is none. */
+  #resultData: JsonText | undefined
   #work: AbortController | undefined
   #inputHash: string | undefined
 
@@ -211,11 +212,11 @@ export class ActorStage implements LiveStage {
         value =>
           this.#conclude(signal, () => {
             try {
-              this.#result = encodeJson(value, `fallback of stage '${this.name}'`)
+              this.#resultData = encodeResult(value, `fallback of stage '${this.name}'`)
             } catch (error) {
               return this.#fallbackFailed(error)
             }
-            return { type: 'FALLBACK_SUCCEEDED', output: decodeResult(this.#result) }
+            return { type: 'FALLBACK_SUCCEEDED', output: this.output }
           }),
         error => this.#conclude(signal, () => this.#fallbackFailed(error)),
       )
@@ -251,14 +252,14 @@ export class ActorStage implements LiveStage {
     const { run } = this
     this.abandon(run.stopReason(this.name))
     run.timers.clear(`delay:${this.name}`)
-    this.#result = result
-    this.ref.send({ type: 'SETTLED', as, output: decodeResult(result) })
+    this.#resultData = wrapResult(result)
+    this.ref.send({ type: 'SETTLED', as, output: this.output })
   }
 
   /** The snapshot is older than the journal: the stage had ended already. */
   #replay(outcome: string): void {
     const result = this.run.memory.results.get(this.name)
-    if (typeof result === 'string') this.#result = result
+    if (typeof result === 'string') this.#resultData = wrapResult(result)
     this.ref.send({
       type: 'SETTLED',
       as: outcome === 'skipped' ? 'skipped' : 'succeeded',
@@ -278,12 +279,12 @@ export class ActorStage implements LiveStage {
       this.attempt = undefined
       if (!('thrown' in outcome)) {
         try {
-          this.#result = this.#checkedResult(outcome.value)
+          this.#resultData = this.#checkedResult(outcome.value)
           run.memory.counters.crashes = 0
           noteDivergence(attempt)
           this.ref.send({
             type: 'ATTEMPT_SUCCEEDED',
-            ...(run.definition.origin === 'machine' ? { output: decodeResult(this.#result) } : {}),
+            ...(run.definition.origin === 'machine' ? { output: this.output } : {}),
           })
           return
         } catch (error) {
@@ -302,7 +303,7 @@ export class ActorStage implements LiveStage {
     if (run.memory.stages.get(this.name)?.outcome) return undefined
     const where = this.where()
     const error = failure?.error as EncodedError | undefined
-    if (outcome === 'succeeded') run.journalResult(this.#result, where)
+    if (outcome === 'succeeded') run.journalText('stage.succeeded', this.#resultData ?? wrapResult(undefined), where)
     else if (outcome === 'fell_back') {
       run.journalText('stage.fell_back', fellBackData(this.#result, error), where)
       run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage fell back' })
@@ -338,6 +339,10 @@ export class ActorStage implements LiveStage {
   /** The value of this output for the machine of one's own that invoked the stage. */
   get output(): unknown {
     return decodeResult(this.#result)
+  }
+
+  get #result(): JsonText | undefined {
+    return this.#resultData === undefined ? undefined : unwrapResult(this.#resultData)
   }
 
   itemValue(): unknown {
@@ -425,10 +430,10 @@ export class ActorStage implements LiveStage {
     }
   }
 
-  #checkedResult(value: unknown): JsonText | undefined {
+  #checkedResult(value: unknown): JsonText {
     const where = `result of stage '${this.name}'`
-    if (!this.definition.output) return encodeJson(value, where)
-    return encodeJson(checkedValue(this.definition.output, value, where, { stage: this.name }), where)
+    if (!this.definition.output) return encodeResult(value, where)
+    return encodeResult(checkedValue(this.definition.output, value, where, { stage: this.name }), where)
   }
 }
 

@@ -1,94 +1,17 @@
 /**
- * Makes what a stage's function is given. Whatever has an effect or waits goes through the ledger: asked the same
- * again, by the same function in a later execution, it gives what was recorded.
+ * What a stage's function can ask for that waits or calls a model, and its log. Whatever has an effect or waits goes
+ * through the ledger: asked the same again, by the same function in a later execution, it gives what was recorded.
  */
-
 import { z } from 'zod'
 import { decodeError, type EncodedError, ValidationError } from '../../errors.ts'
 import { parseOptions, suggestion } from '../../options.ts'
 import { type Duration, toMs } from '../../time/duration.ts'
-import type {
-  GenerateOptions,
-  StageContext,
-  StageModel,
-  StepContext,
-  StepOptions,
-} from '../../workflow/stage-context.ts'
+import type { GenerateOptions, StageContext, StageModel } from '../../workflow/stage-context.ts'
 import { streamOf } from '../calls/model-streams.ts'
-import { startChildRun } from '../run/child-runs.ts'
 import type { Attempt } from '../run/live.ts'
 import { handled } from './stage-promises.ts'
-import { runStep } from './steps.ts'
 
-export function createStageContext(attempt: Attempt): StageContext {
-  const { stage } = attempt
-  const { run, definition } = stage
-  let input: { readonly value: unknown } | undefined
-  let results: Readonly<Record<string, unknown>> | undefined
-  const context: StageContext = {
-    get input() {
-      input ??= { value: stage.input }
-      return input.value
-    },
-    get results() {
-      results ??= run.resultsOf(definition.ancestors)
-      return results
-    },
-    runId: run.id,
-    stage: stage.name,
-    attempt: attempt.number,
-    incarnation: attempt.incarnation,
-    get lastFailure() {
-      return stage.lastFailure
-    },
-    idempotencyKey: `${run.id}/${stage.name}`,
-    get signal() {
-      return attempt.signal
-    },
-    get deadline() {
-      return attempt.deadline
-    },
-    get log() {
-      return stageLog(attempt)
-    },
-    get metrics() {
-      return run.services.metrics.of(stage.name, run.definition.name)
-    },
-    progress(fraction, note) {
-      attempt.ensureCurrent()
-      const bounded = Math.min(1, Math.max(0, Number(fraction) || 0))
-      run.dispatch(() =>
-        run.journal(
-          'stage.progressed',
-          { fraction: bounded, ...(note === undefined ? {} : { note: String(note) }) },
-          stage.where(attempt),
-        ),
-      )
-    },
-    get model() {
-      return stageModel(attempt)
-    },
-    step: <T>(name: string, second: StepOptions | StepFunction<T> | undefined, third?: StepFunction<T>): Promise<T> =>
-      handled(
-        typeof second === 'function'
-          ? runStep(attempt, name, {}, second)
-          : runStep(attempt, name, second ?? {}, third as StepFunction<T>),
-      ),
-    sleep: duration => handled(sleep(attempt, toMs(duration, 'sleep'))),
-    waitFor: (signal, options) => handled(waitFor(attempt, signal, options ?? {})),
-    startChild: (workflow, input, options) => handled(startChildRun(attempt, workflow, input, options ?? {})),
-    degrade(reason) {
-      attempt.ensureCurrent()
-      run.dispatch(() => run.degrade({ stage: stage.name, reason: String(reason) }))
-    },
-    system: { state: () => run.services.systemState() },
-  }
-  return stage.item ? Object.assign(context, { item: stage.itemValue(), index: stage.item.index }) : context
-}
-
-type StepFunction<T> = (context: StepContext) => T | Promise<T>
-
-async function sleep(attempt: Attempt, durationMs: number): Promise<void> {
+export async function sleep(attempt: Attempt, durationMs: number): Promise<void> {
   attempt.ensureCurrent()
   const { stage } = attempt
   const { run } = stage
@@ -112,7 +35,7 @@ const waitSchema = z.strictObject({
   timeout: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),
 })
 
-async function waitFor(attempt: Attempt, signal: string, given: object): Promise<unknown> {
+export async function waitFor(attempt: Attempt, signal: string, given: object): Promise<unknown> {
   attempt.ensureCurrent()
   const { stage } = attempt
   const { timeout } = parseOptions(waitSchema, given, `waitFor in stage '${stage.name}'`)
@@ -155,7 +78,7 @@ function recordedAnswer(data: string): unknown {
   return recorded.value
 }
 
-function stageModel(attempt: Attempt): StageModel {
+export function stageModel(attempt: Attempt): StageModel {
   const { generate } = attempt.stage.run.services
   return {
     generate: ((options: GenerateOptions) => handled(generate(attempt, options))) as StageModel['generate'],
@@ -163,7 +86,7 @@ function stageModel(attempt: Attempt): StageModel {
   }
 }
 
-function stageLog(attempt: Attempt): StageContext['log'] {
+export function stageLog(attempt: Attempt): StageContext['log'] {
   const { stage } = attempt
   const { log } = stage.run.services
   const about = { runId: stage.run.id, stage: stage.name, attempt: attempt.number }

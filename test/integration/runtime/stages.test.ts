@@ -35,6 +35,47 @@ describe('a stage that works', () => {
     await runtime.close()
   })
 
+  it('is given a plain object, which can be taken apart, copied and listed', async () => {
+    const world = createWorld()
+    const runtime = await world.open()
+    const workflow = begin()
+      .stage('a', async context => {
+        const { input: _, step, runId, ...rest } = context
+        const copy = { ...context }
+        return {
+          steps: [await step('x', () => 1), await copy.step('y', () => 2), await context.step('z', () => 3)],
+          same: [copy.runId === runId, copy.stage, rest.attempt, copy.idempotencyKey === `${runId}/a`],
+          names: Object.keys(context).sort(),
+          isItem: 'item' in context,
+        }
+      })
+      .map('b', { over: () => ['p', 'q'] }, context => {
+        const { item, index } = { ...context }
+        return { item, index, isListed: Object.keys(context).includes('item') }
+      })
+    const result = await settle(world.clock, (await runtime.start(workflow)).result())
+    expect(result).toMatchObject({
+      output: [
+        { item: 'p', index: 0, isListed: true },
+        { item: 'q', index: 1, isListed: true },
+      ],
+    })
+    const [succeeded] = (await journalOf(await runtime.get(result.runId))).filter(
+      ({ type }) => type === 'stage.succeeded',
+    )
+    expect(succeeded?.data.result).toEqual({
+      steps: [1, 2, 3],
+      same: [true, 'a', 1, true],
+      names: [
+        ...['attempt', 'deadline', 'degrade', 'idempotencyKey', 'incarnation', 'input', 'lastFailure', 'log'],
+        ...['metrics', 'model', 'progress', 'results', 'runId', 'signal', 'sleep', 'stage', 'startChild', 'step'],
+        ...['system', 'waitFor'],
+      ],
+      isItem: false,
+    })
+    await runtime.close()
+  })
+
   it('sees only the results of its ancestors, as values of its own', async () => {
     const world = createWorld()
     const runtime = await world.open()

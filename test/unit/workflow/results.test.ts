@@ -4,9 +4,12 @@ import { ValidationError } from '../../../src/errors.ts'
 import {
   decodeResult,
   encodeJson,
+  encodeResult,
   lazyResults,
   maxResultBytes,
   type ResultText,
+  unwrapResult,
+  wrapResult,
 } from '../../../src/workflow/results.ts'
 
 const where = "result of stage 'collect'"
@@ -111,6 +114,45 @@ describe('a result', () => {
     expect(encodeJson('x'.repeat(maxResultBytes - quotes), where)).toHaveLength(maxResultBytes)
     refusal('x'.repeat(maxResultBytes - quotes + 1))
     refusal('€'.repeat(maxResultBytes / 3))
+  })
+})
+
+describe('a result in the data of its row', () => {
+  it('is the same text as by itself, for any value that can be kept', () => {
+    fc.assert(
+      fc.property(fc.anything({ withDate: true, maxDepth: 4 }), value => {
+        let text: string | undefined
+        try {
+          text = encodeJson(value, where)
+        } catch (error) {
+          expect(() => encodeResult(value, where)).toThrow((error as Error).message)
+          return
+        }
+        expect(encodeResult(value, where)).toBe(wrapResult(text))
+        expect(unwrapResult(encodeResult(value, where))).toBe(text)
+      }),
+    )
+  })
+
+  it('asks an object for its own form as if it stood alone', () => {
+    const value = { toJSON: (key: string) => `at '${key}'` }
+    expect(encodeResult(value, where)).toBe(wrapResult(encodeJson(value, where)))
+  })
+
+  it('is measured without what is around it', () => {
+    const largest = 'x'.repeat(maxResultBytes - 2)
+    expect(unwrapResult(encodeResult(largest, where))).toHaveLength(maxResultBytes)
+    expect(() => encodeResult(`${largest}x`, where)).toThrow('more than 16 MB')
+  })
+
+  it('that throws when it is read is refused with the cause', () => {
+    const cause = new Error('no')
+    const value = {
+      get broken(): never {
+        throw cause
+      },
+    }
+    expect(() => encodeResult(value, where)).toThrow(expect.objectContaining({ cause }))
   })
 })
 
