@@ -1,16 +1,20 @@
 /**
- * What supervision costs. `storm`: 20,000 failures a second for 10 s, each answered by a restart: whether the pace is
- * kept, the delay of the event loop meanwhile, and memory before and after. `tree`: 1,000 to 30,000 live children under
+ * What supervision costs. `storm`: 20,000 failures a second for 10 s, each an error that an XState actor throws and a new
+ * actor started in its place: whether the pace is kept, the delay of the event loop meanwhile, and memory before and
+ * after; once with children that are machines and once with `fromTransition`. `floor`: what XState alone needs for the
+ * same actors, sent the same event and made anew by a loop. `tree`: 1,000 to 30,000 live children under
  * dynamic supervisors, started, a tenth of them failed, and stopped: time and memory for each child.
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
-import { setup } from 'xstate'
+import { type AnyActorLogic, createActor, fromCallback, fromTransition, setup } from 'xstate'
 import { createSupervisor, type Supervisor } from '../src/supervisor.ts'
 
 const { values } = parseArgs({
   options: {
     only: { type: 'string' },
+    logic: { type: 'string', default: 'machine,transition' },
+    children: { type: 'string', default: '1000' },
     rate: { type: 'string', default: '20000' },
     seconds: { type: 'string', default: '10' },
   },
@@ -26,16 +30,32 @@ const worker = setup({
   },
 }).createMachine({ initial: 'working', states: { working: { on: { FAIL: { actions: 'crash' } } } } })
 
+const logics: Record<string, AnyActorLogic> = {
+  machine: worker,
+  callback: fromCallback(({ receive }) => {
+    receive(() => {
+      throw failure
+    })
+  }),
+  transition: fromTransition(
+    state => {
+      if (state.isUp) throw failure
+      return state
+    },
+    { isUp: true },
+  ),
+}
+
 const nextTurn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`
 
 /** Fails children in turn, as many as are due by the clock, and lets the loop go round. */
-async function storm(rate: number, seconds: number): Promise<void> {
-  const children = 1000
+async function storm(kind: string, children: number, rate: number, seconds: number): Promise<void> {
+  const logic = logics[kind] as AnyActorLogic
   const sup = createSupervisor({ intensity: Number.MAX_SAFE_INTEGER, period: 1000 })
   await sup.start()
   const refs = []
-  for (let n = 0; n < children; n++) refs.push(await sup.startChild({ id: `c${n}`, logic: worker }))
+  for (let n = 0; n < children; n++) refs.push(await sup.startChild({ id: `c${n}`, logic }))
   await failFor(refs, rate, 2)
 
   const idleDelayMs = await delayWhenIdleMs()
@@ -53,7 +73,7 @@ async function storm(rate: number, seconds: number): Promise<void> {
   const after = process.memoryUsage()
   await sup.stop()
 
-  console.log(`storm of failures: ${rate} a second asked for, ${seconds} s, ${children} children`)
+  console.log(`storm of failures: ${rate} a second asked for, ${seconds} s, ${children} children (${kind})`)
   console.log(`  failures a second     ${Math.round(failures / elapsed)}`)
   console.log(`  CPU a failure         ${((user + system) / failures).toFixed(1)} µs`)
   console.log(
@@ -62,6 +82,27 @@ async function storm(rate: number, seconds: number): Promise<void> {
   console.log(`  the same, idle        ${idleDelayMs.toFixed(1)} ms (what the machine adds)`)
   console.log(`  RSS                   ${megabytes(before.rss)} before, ${megabytes(after.rss)} after`)
   console.log(`  heap                  ${megabytes(before.heapUsed)} before, ${megabytes(after.heapUsed)} after`)
+}
+
+/** The same failures without a supervisor: what is left is XState's own work. */
+function floor(kind: string, children: number): void {
+  const start = () => {
+    const actor = createActor(logics[kind] as AnyActorLogic, { id: 'a' })
+    actor.subscribe({ error: () => {} })
+    return actor.start()
+  }
+  const actors = Array.from({ length: children }, start)
+  const failures = 200_000
+  let cpu = process.cpuUsage()
+  for (let sent = -failures / 4; sent < failures; sent++) {
+    if (sent === 0) cpu = process.cpuUsage()
+    const next = (sent + failures) % children
+    actors[next]?.send({ type: 'FAIL' })
+    actors[next] = start()
+  }
+  const { user, system } = process.cpuUsage(cpu)
+  console.log(`XState alone, ${children} actors (${kind})`)
+  console.log(`  CPU a failure         ${((user + system) / failures).toFixed(1)} µs`)
 }
 
 /** The p99 of the event loop's delay with nothing to do: other programs on the machine show here. */
@@ -137,8 +178,14 @@ function active(sup: Supervisor, pools: number): number {
   return count
 }
 
-if (values.only !== 'tree') await storm(Number(values.rate), Number(values.seconds))
-if (values.only !== 'storm') {
+const isAsked = (part: string): boolean => values.only === undefined || values.only === part
+
+for (const kind of values.logic.split(',')) {
+  const children = Number(values.children)
+  if (isAsked('storm')) await storm(kind, children, Number(values.rate), Number(values.seconds))
+  if (isAsked('floor')) floor(kind, children)
+}
+if (isAsked('tree')) {
   await tree(1000)
   console.log('children    start  restart     stop   (µs each)  bytes each')
   for (const children of [1000, 3000, 10_000, 30_000]) await tree(children)

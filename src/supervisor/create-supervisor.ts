@@ -16,14 +16,15 @@ import {
   type ResolvedSupervisorSpec,
   type SupervisorOptions,
 } from './child-spec.ts'
-import { type DeadLetter, DeadLetterBox, type DeadLetters } from './dead-letters.ts'
-import { DecisionLog, type DecisionRecord } from './decisions.ts'
+import type { DeadLetter, DeadLetters } from './dead-letters.ts'
+import type { DecisionRecord } from './decisions.ts'
 import type { SupervisorEnd } from './events.ts'
-import { Mail, type MailCounts } from './mail.ts'
+import type { MailCounts } from './mail.ts'
+import { send, tellFollower } from './mail-routes.ts'
 import type { Procedure } from './procedure.ts'
 import { refusal } from './refusals.ts'
-import { RestartPacer } from './restart-pacer.ts'
-import { type SupervisedChild, Supervision, type Tree } from './supervision.ts'
+import { type SupervisedChild, Supervision } from './supervision.ts'
+import { createTree } from './tree.ts'
 import type { ChildWatcher } from './watchers.ts'
 
 /** A child, whichever incarnation of it is the live one. */
@@ -98,19 +99,7 @@ export interface Supervisor {
 /** @throws OptionsError before anything has been started */
 export function createSupervisor(options: SupervisorOptions = {}): Supervisor {
   const { id, clock = systemClock, random = systemRandom, spec } = parseSupervisorOptions(options)
-  const tree: Tree = {
-    clock,
-    actorClock: {
-      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs),
-      clearTimeout: handle => clock.clearTimeout(handle),
-    },
-    random,
-    mail: new Mail(),
-    deadLetters: new DeadLetterBox(),
-    decisions: new DecisionLog(),
-    pacer: new RestartPacer(clock),
-  }
-  return new SupervisorHandle(new Supervision(id, spec, tree))
+  return new SupervisorHandle(new Supervision(id, spec, createTree(clock, random)))
 }
 
 class SupervisorHandle implements Supervisor {
@@ -229,7 +218,7 @@ class DeadLetterOffice implements DeadLetters {
   resend(number: number): void {
     const box = this.#root.tree.deadLetters
     const [supervision, child] = locate(this.#root, box.find(number).path)
-    supervision.send(child, box.forget(number).event)
+    send<Supervision>(supervision, child, box.forget(number).event)
   }
 
   discard(number: number): void {
@@ -263,7 +252,7 @@ function refTo<TLogic extends AnyActorLogic>(supervision: Supervision, child: Su
     get incarnation() {
       return child.incarnation
     },
-    send: event => supervision.send(child, event),
+    send: event => send<Supervision>(supervision, child, event),
     getSnapshot: () => (child.nested ? child.nested.machine : child.actor?.actor)?.getSnapshot(),
     watch: watcher => child.watch(watcher),
     follow: watched => follow(supervision, child, watched),
@@ -273,7 +262,7 @@ function refTo<TLogic extends AnyActorLogic>(supervision: Supervision, child: Su
 function follow(supervision: Supervision, child: SupervisedChild, watched: ChildRef): () => void {
   if (child.nested) throw new OptionsError(`child '${child.spec.id}': a supervisor cannot follow a child`)
   const { incarnation } = child
-  const stopWatching = watched.watch(end => supervision.watchedEnded(child, incarnation, end))
+  const stopWatching = watched.watch(end => tellFollower<Supervision>(supervision, child, incarnation, end))
   // With the follower the pact is over.
   const stopWaiting = child.watch(stopWatching)
   return () => {

@@ -18,7 +18,7 @@ export interface MailCounts {
 }
 
 export type DeadLetterReason = 'stopped' | 'overflow'
-type OnDeadLetter<TNested> = (child: Child<TNested>, event: EventObject, reason: DeadLetterReason) => void
+type OnDeadLetter = (event: EventObject, reason: DeadLetterReason) => void
 
 export class Mail {
   #accepted = 0
@@ -36,19 +36,14 @@ export class Mail {
   }
 
   /** @param willStart whether a child that does not run will */
-  send<TNested>(
-    child: Child<TNested>,
-    event: EventObject,
-    willStart: boolean,
-    onDeadLetter: OnDeadLetter<TNested>,
-  ): void {
+  send<TNested>(child: Child<TNested>, event: EventObject, willStart: boolean, onDeadLetter: OnDeadLetter): void {
     if (typeof event !== 'object' || event === null || typeof event.type !== 'string') {
       throw new OptionsError(`child '${child.spec.id}': an event is an object with a type`)
     }
     this.#accepted++
     const canTake = child.isLive && child.actor !== undefined
-    if (!canTake && !willStart) this.#bury(child, event, 'stopped', onDeadLetter)
-    else if ((child.mail?.length ?? 0) >= stashLimit) this.#bury(child, event, 'overflow', onDeadLetter)
+    if (!canTake && !willStart) this.#bury(event, 'stopped', onDeadLetter)
+    else if ((child.mail?.length ?? 0) >= stashLimit) this.#bury(event, 'overflow', onDeadLetter)
     else {
       this.#stashed++
       child.mail ??= []
@@ -76,21 +71,16 @@ export class Mail {
   }
 
   /** What still waits for a child that will not start again. */
-  discard<TNested>(child: Child<TNested>, onDeadLetter: OnDeadLetter<TNested>): void {
+  discard<TNested>(child: Child<TNested>, onDeadLetter: OnDeadLetter): void {
     const mail = child.mail
     if (mail === undefined) return
     child.mail = undefined
     this.#stashed -= mail.length
-    for (const event of mail) this.#bury(child, event, 'stopped', onDeadLetter)
+    for (const event of mail) this.#bury(event, 'stopped', onDeadLetter)
   }
 
-  #bury<TNested>(
-    child: Child<TNested>,
-    event: EventObject,
-    reason: DeadLetterReason,
-    onDeadLetter: OnDeadLetter<TNested>,
-  ): void {
+  #bury(event: EventObject, reason: DeadLetterReason, onDeadLetter: OnDeadLetter): void {
     this.#deadLettered++
-    onDeadLetter(child, event, reason)
+    onDeadLetter(event, reason)
   }
 }

@@ -13,7 +13,7 @@ export const slidingCountSchema = z.object({
 
 export type SlidingCount = z.infer<typeof slidingCountSchema>
 
-const chunkSize = 64
+const chunkSize = 32
 
 export const emptySlidingCount: SlidingCount = { total: 0, chunks: [] }
 
@@ -36,9 +36,9 @@ export function withOneMore(counted: SlidingCount, now: number, periodMs: number
   const last = chunks.at(-1) ?? []
   const latest = last.at(-1)
   if (latest?.at === now) {
-    chunks[chunks.length - 1] = [...last.slice(0, -1), { at: now, count: latest.count + 1 }]
+    chunks[chunks.length - 1] = last.with(-1, { at: now, count: latest.count + 1 })
   } else if (last.length > 0 && last.length < chunkSize) {
-    chunks[chunks.length - 1] = [...last, { at: now, count: 1 }]
+    chunks[chunks.length - 1] = last.concat({ at: now, count: 1 })
   } else {
     chunks.push([{ at: now, count: 1 }])
   }
