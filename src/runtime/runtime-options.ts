@@ -146,6 +146,7 @@ export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<Reso
   for (const [task, profile] of Object.entries(options.tasks ?? {})) {
     checkProfile(profile, known, `createRuntime: tasks.${task}`)
   }
+  if (options.budget?.wallTime !== undefined) toMs(options.budget.wallTime, 'createRuntime: budget.wallTime')
   const log = await loggerOf(options.logger)
   return {
     store: storeOf(options.store ?? usualStore),

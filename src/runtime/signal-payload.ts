@@ -20,9 +20,17 @@ export function acceptedPayload(definition: WorkflowDefinition, name: string, pa
   const schema = Object.hasOwn(definition.signals, name) ? definition.signals[name] : undefined
   if (!schema) {
     refuseUnknown(definition, name, where)
-    return encodeJson(payload ?? {}, where) as JsonText
+    return encodeJson(eventPayload(definition, payload, where) ?? {}, where) as JsonText
   }
-  return encodeJson(checkedValue(schema, payload, where, { signal: name }), where) ?? 'null'
+  const checked = eventPayload(definition, checkedValue(schema, payload, where, { signal: name }), where)
+  return encodeJson(checked, where) ?? 'null'
+}
+
+/** Of a machine of one's own a payload is the rest of the event, so it must be an object or absent. */
+function eventPayload(definition: WorkflowDefinition, payload: unknown, where: string): unknown {
+  const isPlain = payload !== null && typeof payload === 'object' && !Array.isArray(payload)
+  if (definition.origin === 'built' || payload === undefined || isPlain) return payload
+  throw new ValidationError(`${where}: it is sent as { type, ...payload }, so its payload must be an object`, {})
 }
 
 /** A machine of one's own takes its own events as signals, by exact name or by a wildcard of its own. */

@@ -121,7 +121,7 @@ export interface ChildResult {
 }
 
 export interface StartChildOptions {
-  /** Default: made from the parent's id, the stage and the order of the call. */
+  /** Names the child, also within its stage. Default: made from the parent's id, the stage and the order of the calls. */
   readonly id?: string | undefined
   /** What becomes of the child when the parent ends first; default `'cancel'`. */
   readonly onParentClose?: 'cancel' | 'abandon' | undefined
@@ -156,7 +156,7 @@ export interface StageContext {
   readonly idempotencyKey: string
   /** Aborted when the stage times out, is cancelled, or the runtime closes. */
   readonly signal: AbortSignal
-  /** When the stage's time is up, ms since the epoch. */
+  /** When the time of the stage is up, or that of the run if that comes first; ms since the epoch. */
   readonly deadline: number
   readonly log: StageLog
   readonly metrics: StageMetrics

@@ -1,6 +1,6 @@
 /** An answer as a stage is given it: its object by the schema, its tool calls, its check; and what is asked to mend it. */
 import type { z } from 'zod'
-import { ProviderError } from '../../errors.ts'
+import { OptionsError, ProviderError } from '../../errors.ts'
 import type { Message, ModelAnswer, ModelRequest, Tier } from '../../providers/provider.ts'
 import type { GenerateResult } from '../../workflow/stage-context.ts'
 import type { CallOptions } from './call-request.ts'
@@ -69,6 +69,11 @@ export function checkToolCalls({ toolCalls = [] }: ModelAnswer, { tools }: CallO
 export function checkAnswer(result: GenerateResult<unknown>, options: CallOptions, stage: string): void {
   const verdict = options.check?.(result)
   if (verdict === undefined || verdict === true) return
+  if (typeof (verdict as { then?: unknown } | null)?.then === 'function') {
+    throw new OptionsError(`\`check\` of a model call of stage '${stage}' returned a promise; it must be synchronous`, {
+      stage,
+    })
+  }
   const said = typeof verdict === 'string' ? `: ${verdict}` : ''
   throw invalid(`the answer to stage '${stage}' did not pass its check${said}`, undefined, { byCheck: true })
 }

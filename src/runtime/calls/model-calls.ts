@@ -59,36 +59,52 @@ export function createModelCalls(parts: ModelCallParts): Generate {
     const options = parseCallOptions(given, where)
     const request = requestOf(options, stage.definition.task ?? run.definition.task ?? 'general', stage.name, where)
     const prefix = sink ? 'stream' : 'call'
-    const key =
+    const like =
       options.key === undefined
-        ? attempt.nextKey(`${prefix}:${hashOf(request)}`)
+        ? `${prefix}:${hashOf(request)}`
         : `${prefix}:(${checkName(options.key, `the key of a model call of stage '${stage.name}'`)})`
-    attempt.asked.add(key)
-    const known = run.ledger(stage.name, key)
-    if (known?.state === 'succeeded') {
-      run.dispatch(() => {
-        run.memory.counters.replayedCalls++
-        run.journal('call.replayed', { key }, stage.where(attempt))
-      })
-      const result = resultOf(JSON.parse(known.data) as RecordedAnswer, options, stage.name)
-      if (result.text !== '') sink?.piece(result.text)
-      return result
-    }
-    // One of this very execution is no answer of an earlier one.
-    if (run.memory.callsUnderWay.has(ledgerIdentity(stage.name, key))) throw underWay(key, where)
-    const told =
-      known?.state === 'intended' || known?.state === 'unknown'
-        ? await settleUnknown(attempt, known, `a model call of stage '${stage.name}'`)
-        : undefined
-    const { tier } = run.memory.amended
-    const asked = tier === undefined ? request : { ...request, tier: tier as Tier }
-    const call = new RecordedCall(attempt, key, asked, options, parts, sink)
-    return told ? call.keepTold(told) : attempt.working(() => call.make())
+    return attempt.alone(like, where, () =>
+      recordedCall(attempt, options.key === undefined ? attempt.nextKey(like) : like, request, options, parts, sink),
+    )
   }
 }
 
-const underWay = (key: string, where: string): OptionsError =>
-  new OptionsError(`${where}: a call with the key ${key} is under way already; give each a \`key\` of its own`, { key })
+/** What is recorded under the key, or else what a model answers now. */
+async function recordedCall(
+  attempt: Attempt,
+  key: string,
+  request: ModelRequest,
+  options: CallOptions,
+  parts: ModelCallParts,
+  sink: PieceSink | undefined,
+): Promise<GenerateResult<unknown>> {
+  const { stage } = attempt
+  const { run } = stage
+  attempt.asked.add(key)
+  const known = run.ledger(stage.name, key)
+  if (known?.state === 'succeeded') {
+    run.dispatch(() => {
+      run.memory.counters.replayedCalls++
+      run.journal('call.replayed', { key }, stage.where(attempt))
+    })
+    const result = resultOf(JSON.parse(known.data) as RecordedAnswer, options, stage.name)
+    if (result.text !== '') sink?.piece(result.text)
+    return result
+  }
+  // One of this very execution is no answer of an earlier one.
+  if (run.memory.callsUnderWay.has(ledgerIdentity(stage.name, key))) throw underWay(stage.name, key)
+  const told =
+    known?.state === 'intended' || known?.state === 'unknown'
+      ? await settleUnknown(attempt, known, `a model call of stage '${stage.name}'`)
+      : undefined
+  const { tier } = run.memory.amended
+  const asked = tier === undefined ? request : { ...request, tier: tier as Tier }
+  const call = new RecordedCall(attempt, key, asked, options, parts, sink)
+  return told ? call.keepTold(told) : attempt.working(() => call.make())
+}
+
+const underWay = (stage: string, key: string): OptionsError =>
+  new OptionsError(`a model call of stage '${stage}' with the key ${key} is under way already`, { stage, key })
 
 /** One entry of the ledger, from its intention to its end. */
 class RecordedCall {

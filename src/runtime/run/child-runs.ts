@@ -1,15 +1,18 @@
 /**
- * Child runs of a stage. A child's id is made from its parent, stage and place, so a stage that starts again finds the
- * child that it started before; and the child's end is recorded with the parent, so it hears the same again.
+ * Child runs of a stage. A stage that starts again finds the child that it started before, by the id that it gave or by
+ * what it asks; and the child's end is recorded with the parent, so it hears the same again.
  */
 
 import { z } from 'zod'
 import { OptionsError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
 import { isWorkflow } from '../../workflow/definition.ts'
+import { encodeJson } from '../../workflow/results.ts'
 import type { ChildResult, ChildRun, StartChildOptions } from '../../workflow/stage-context.ts'
 import type { WorkflowName } from '../../workflow/workflow-name.ts'
 import { wakeKey } from '../commits/wake.ts'
+import { checkName } from '../names.ts'
+import { hashOf } from '../stage/failure.ts'
 import { handled } from '../stage/stage-promises.ts'
 import type { Attempt, ChildHandle, LiveRun } from './live.ts'
 import { ledgerIdentity } from './run-memory.ts'
@@ -35,13 +38,11 @@ export async function startChildRun(
     )
   }
   const options = parseOptions(optionsSchema, given, `startChild in stage '${stage.name}'`)
-  const key = attempt.nextKey('child')
+  const key = keyOf(attempt, workflow.name, input, options.id)
   const known = run.ledger(stage.name, key)
   const id = known
     ? (JSON.parse(known.data) as { id: string }).id
-    : (supersededId(run, stage.name, key) ??
-      options.id ??
-      `${run.id}.${stage.name}.${key.slice(key.lastIndexOf(':') + 1)}`)
+    : (supersededId(run, stage.name, key) ?? options.id ?? `${run.id}.${stage.name}.${childrenOf(run, stage.name) + 1}`)
   const onParentClose = options.onParentClose ?? 'cancel'
   if (!known) {
     run.dispatch(() => {
@@ -68,6 +69,20 @@ export async function startChildRun(
     signal: (name, payload) => child.signal(name, payload),
     cancel: reason => child.cancel(reason),
   }
+}
+
+/** A child is recognised by its id, or else by what is asked: so that children may be started in another order again. */
+function keyOf(attempt: Attempt, workflow: string, input: unknown, id: string | undefined): string {
+  if (id !== undefined) return `child:(${checkName(id, `the id of a child of stage '${attempt.stage.name}'`)})`
+  const text = encodeJson(input, `input of workflow '${workflow}'`) ?? ''
+  return attempt.nextKey(`child:${workflow}:${hashOf([text])}`)
+}
+
+/** How many children the stage has asked for until now. */
+function childrenOf(run: LiveRun, stage: string): number {
+  let children = 0
+  for (const row of run.memory.ledger.values()) if (row.kind === 'child' && row.stage === stage) children++
+  return children
 }
 
 /** The id to use in a run that was reopened: of the child that is asked again, or of another in its place. */

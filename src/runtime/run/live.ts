@@ -198,12 +198,18 @@ export interface Attempt {
   readonly waiting: boolean
   /** What the function waits for. */
   readonly waits: readonly Waiting[]
-  /** When the time of the stage is up, were it to work on without a wait. */
+  /** When the time of the stage is up, were it to work on without a wait, or that of the run if that comes first. */
   readonly deadline: number
   /** Keys of the steps and calls that this execution has asked for. */
   readonly asked: Set<string>
   /** The name of the n-th such question in this execution: `sleep:2`, `step:fetch:1`. */
   nextKey(name: string): string
+  /**
+   * Does `work`, unless its like is under way: which of two equals was the first could not be told after a restart.
+   * @param like what they have in common: their key, or what they ask
+   * @throws OptionsError
+   */
+  alone<T>(like: string, where: string, work: () => Promise<T>): Promise<T>
   /** @throws CancelledError when the attempt is over */
   ensureCurrent(): void
   /** `promise`, or the reason for which the attempt ended first. */
@@ -224,6 +230,7 @@ export interface Attempt {
 export interface RunTimers {
   set(key: string, dueAt: number, purpose: TimerPurpose): void
   clear(key: string): void
+  dueAt(key: string): number | undefined
   /** The timers of one kind, with when they are due. */
   ofKind<TKind extends TimerPurpose['kind']>(
     kind: TKind,

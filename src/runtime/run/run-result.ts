@@ -58,8 +58,10 @@ function recommend(failure: RunFailure, kind: string, runId: string): string[] {
   if (kind === 'no_provider')
     return ['give createRuntime a provider that can do this task, or the stage a `fallback`', look]
   if (kind === 'auth' || kind === 'permission') return ['check the API key of the provider', look]
-  if (kind === 'timeout' || kind === 'wait_timeout')
-    return ["raise the stage's `timeout`, or split its work into steps", look]
+  if (failure.error.details?.recorded === true)
+    return ['send the signal in time, give `waitFor` a longer `timeout`, or catch its TimeoutError', look]
+  if (kind === 'timeout' && failure.stage === undefined) return ['give the run a later `deadline`', look]
+  if (kind === 'timeout') return ["raise the stage's `timeout`, or split its work into steps", look]
   if ((failure.error as EncodedError).name === 'ValidationError') return ['mend the value that the message names', look]
   return [look]
 }

@@ -34,6 +34,10 @@ export class DurableTimers implements RunTimers {
     this.#disarm(key)
   }
 
+  dueAt(key: string): number | undefined {
+    return this.#rows.get(key)?.dueAt
+  }
+
   /** The timers of one kind, with when they are due. */
   ofKind<TKind extends TimerPurpose['kind']>(
     kind: TKind,

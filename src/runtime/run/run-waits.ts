@@ -94,7 +94,12 @@ export class LedgeredWaits implements RunWaits {
       const waits = this.#waitingFor.get(name)?.filter(wait => wait.stage.name !== stage || wait.key !== key)
       if (waits) this.#waitingFor.set(name, waits)
     }
-    const error = new TimeoutError(`no signal '${name}' came in time`, { stage, signal: name, recorded: true })
+    const error = new TimeoutError(`no signal '${name}' came in time`, {
+      stage,
+      signal: name,
+      scope: 'local',
+      recorded: true,
+    })
     this.#endSignalWait(stage, key, name ?? '', { error: encodeError(error) })
   }
 

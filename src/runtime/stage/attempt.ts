@@ -3,7 +3,7 @@
  * function works and stands while all it does is wait. When the attempt is over, whatever the function still asks for
  * is refused, and a late result changes nothing.
  */
-import { CancelledError, TimeoutError } from '../../errors.ts'
+import { CancelledError, OptionsError, TimeoutError } from '../../errors.ts'
 import type { TimerHandle } from '../../time/clock.ts'
 import { formatMs } from '../../time/duration.ts'
 import type { Answer, Attempt, LiveStage, Waiting } from '../run/live.ts'
@@ -35,6 +35,7 @@ export class FunctionAttempt implements Attempt {
   #warned = false
   #asked: Map<string, number> | undefined
   #keys: Set<string> | undefined
+  #underWay: Set<string> | undefined
   #interrupts: Set<(error: unknown) => void> | undefined
 
   constructor(stage: LiveStage, attempt: number, incarnation: number) {
@@ -76,7 +77,10 @@ export class FunctionAttempt implements Attempt {
 
   /** When the time of the stage is up, were it to work on without a wait. */
   get deadline(): number {
-    return (this.waiting ? this.stage.run.services.clock.now() : this.#resumedAt) + this.#remainingMs
+    const { timers, services } = this.stage.run
+    const ofStage = (this.waiting ? services.clock.now() : this.#resumedAt) + this.#remainingMs
+    const ofRun = ['run:deadline', 'run:wallTime'].map(key => timers.dueAt(key) ?? Number.POSITIVE_INFINITY)
+    return Math.min(ofStage, ...ofRun)
   }
 
   /** Starts the clock and the function; it has been given a place. */
@@ -109,6 +113,22 @@ export class FunctionAttempt implements Attempt {
     const place = (this.#asked.get(name) ?? 0) + 1
     this.#asked.set(name, place)
     return `${name}:${place}`
+  }
+
+  async alone<T>(like: string, where: string, work: () => Promise<T>): Promise<T> {
+    this.#underWay ??= new Set()
+    if (this.#underWay.has(like)) {
+      throw new OptionsError(
+        `${where}: one like it is under way already, and after a restart nobody could tell which is which; give each a \`key\` of its own`,
+        { stage: this.stage.name },
+      )
+    }
+    this.#underWay.add(like)
+    try {
+      return await work()
+    } finally {
+      this.#underWay.delete(like)
+    }
   }
 
   /** @throws CancelledError when the attempt is over */

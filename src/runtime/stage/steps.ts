@@ -44,14 +44,28 @@ export async function runStep<T>(
 ): Promise<T> {
   attempt.ensureCurrent()
   const { stage } = attempt
-  const { run } = stage
   const where = `step '${name}' of stage '${stage.name}'`
   const options = parseOptions(optionsSchema, given, where)
   if (typeof name !== 'string' || name === '' || typeof fn !== 'function') {
     throw new ValidationError(`${where}: a step takes a name, options and a function`, { stage: stage.name })
   }
   checkName(`${name}${options.key ?? ''}`, where)
-  const key = options.key === undefined ? attempt.nextKey(`step:${name}`) : `step:${name}:(${options.key})`
+  const like = options.key === undefined ? `step:${name}` : `step:${name}:(${options.key})`
+  return attempt.alone(like, where, () =>
+    recordedStep(attempt, options.key === undefined ? attempt.nextKey(like) : like, where, options, fn),
+  )
+}
+
+/** What is recorded under the key, or else what the function gives now. */
+async function recordedStep<T>(
+  attempt: Attempt,
+  key: string,
+  where: string,
+  options: z.output<typeof optionsSchema>,
+  fn: (context: StepContext) => T | Promise<T>,
+): Promise<T> {
+  const { stage } = attempt
+  const { run } = stage
   attempt.asked.add(key)
   const known = run.ledger(stage.name, key)
   if (known?.state === 'succeeded') return (JSON.parse(known.data) as { value?: T }).value as T
