@@ -1,26 +1,32 @@
 /** How a run ended: its output on stdout, the rest for the person on stderr. */
 import type { RunResult } from '../index.ts'
 import { formatMs } from '../time/duration.ts'
+import { markdownLines } from './markdown-view.ts'
 import type { Session } from './session.ts'
 import { quoted } from './shell.ts'
+import type { Terminal } from './terminal.ts'
 
 export function printResult(session: Session, result: RunResult): void {
   const { terminal } = session
   if (session.json) terminal.put(JSON.stringify(result, null, 2))
-  else if (result.success) printOutput(result.output, text => terminal.put(text))
+  else if (result.success) printOutput(result.output, terminal)
   sayEnd(session, result)
 }
 
-/** A Markdown report as it is, anything else as JSON. */
-function printOutput(output: unknown, put: (text: string) => void): void {
+/** A Markdown report, laid out for a person and as it is for a program; anything else as JSON. */
+function printOutput(output: unknown, terminal: Terminal): void {
   const { report } = (output ?? {}) as { report?: unknown }
-  if (typeof report === 'string') put(report.replace(/\n$/, ''))
-  else if (output !== undefined) put(JSON.stringify(output, null, 2))
+  if (typeof report !== 'string') {
+    if (output !== undefined) terminal.put(JSON.stringify(output, null, 2))
+  } else if (terminal.isRead)
+    terminal.put(markdownLines(report, { columns: terminal.dataColumns, paint: terminal.paintData }).join('\n'))
+  else terminal.put(report.replace(/\n$/, ''))
 }
 
 function sayEnd(session: Session, result: RunResult): void {
   const { terminal } = session
   const { paint } = terminal
+  if (terminal.isLive && terminal.isRead) terminal.say('')
   for (const { stage, component, reason } of result.degraded) {
     const what = stage ?? component
     terminal.say(`${paint('yellow', 'degraded:')} ${what === undefined ? '' : `${what}: `}${reason}`)

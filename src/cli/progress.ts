@@ -3,7 +3,7 @@
  * a line for each transition. What was over before this process began is in the tree, and makes no line.
  */
 import { type JournalEvent, systemClock } from '../index.ts'
-import { createStageBoard, type StageBoard } from './stage-board.ts'
+import { createStageBoard, type StageBoard, type StageView } from './stage-board.ts'
 import { describeStage, stageTree } from './stage-tree.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -84,15 +84,24 @@ const ofRuns: Readonly<Record<string, string>> = {
   'run.cancelling': 'run is being cancelled',
 }
 
+/** Of a map with more items a line is said for each tenth of them, and for each that went wrong. */
+const mostItemLines = 50
+
 function spokenProgress(terminal: Terminal, board: StageBoard, since: number): Progress {
+  const lineOfStage = (event: JournalEvent, stage: StageView): string | undefined => {
+    const map = stage.map === undefined ? undefined : board.stages.get(stage.map)
+    if (map?.items && map.items.all > mostItemLines && event.type === 'stage.succeeded')
+      return map.items.ended % Math.ceil(map.items.all / 10) === 0
+        ? `${map.name}: ${describeStage(map, event.at)}`
+        : undefined
+    return lineOf(event, stage.endedAt === undefined ? '' : describeStage(stage, event.at), map !== undefined)
+  }
   return {
     board,
     take(event) {
       const stage = board.take(event)
       if (event.at < since) return
-      const line = stage
-        ? lineOf(event, stage.endedAt === undefined ? '' : describeStage(stage, event.at), stage.map !== undefined)
-        : ofRuns[event.type]
+      const line = stage ? lineOfStage(event, stage) : ofRuns[event.type]
       if (line !== undefined) terminal.say(line)
     },
     end() {},

@@ -2,6 +2,7 @@
  * What the commands write to: data goes to stdout, everything else to stderr. On a terminal, lines can be pinned below
  * what is said; they are redrawn in place. A reader that goes away (`| head`) ends nothing but the writing.
  */
+import { widthOf } from './text-width.ts'
 
 export interface Terminal {
   /** Whether stderr is a terminal, so that lines can be redrawn. */
@@ -10,8 +11,12 @@ export interface Terminal {
   readonly isRead: boolean
   readonly columns: number
   readonly rows: number
+  /** The width of what stdout writes to. */
+  readonly dataColumns: number
   /** Colours for stderr; none off a terminal or with NO_COLOR. */
   readonly paint: Paint
+  /** Colours for stdout. */
+  readonly paintData: Paint
   /** Data, with a newline after it. */
   put(text: string): void
   /** A line for the person who looks on. */
@@ -40,17 +45,23 @@ const codes: Readonly<Record<Colour, readonly [number, number]>> = {
 }
 
 export function createTerminal({ stdout, stderr }: TerminalStreams, wantsColour: boolean): Terminal {
-  let pinned = 0
   let drawn: readonly string[] = []
   const isLive = stderr.isTTY === true
   for (const stream of [stdout, stderr]) stream.on('error', () => {})
 
-  const erased = (): string => (pinned === 0 ? '' : `\u001b[${pinned}A\u001b[0J`)
-  const draw = (before: string): void => {
-    const block = drawn.map(line => `${line}\n`).join('')
-    stderr.write(`${erased()}${before}${block}`)
-    pinned = drawn.length
+  // A terminal that was made narrower has wrapped them. What was typed meanwhile, such as ^C, stands there, too.
+  const erased = (lines: readonly string[]): string => {
+    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / (stderr.columns ?? 80))), 0)
+    return rows === 0 ? '' : `\r\u001b[${rows}A\u001b[0J`
   }
+  const draw = (before: string, lines: readonly string[]): void => {
+    stderr.write(`${erased(drawn)}${before}${lines.map(line => `${line}\n`).join('')}`)
+    drawn = lines
+  }
+  const paintOf =
+    (colourful: boolean): Paint =>
+    (colour, text) =>
+      colourful ? `\u001b[${codes[colour][0]}m${text}\u001b[${codes[colour][1]}m` : text
 
   return {
     isLive,
@@ -61,20 +72,19 @@ export function createTerminal({ stdout, stderr }: TerminalStreams, wantsColour:
     get rows() {
       return stderr.rows ?? 24
     },
-    paint:
-      isLive && wantsColour
-        ? (colour, text) => `\u001b[${codes[colour][0]}m${text}\u001b[${codes[colour][1]}m`
-        : (_, text) => text,
+    get dataColumns() {
+      return stdout.columns ?? 80
+    },
+    paint: paintOf(isLive && wantsColour),
+    paintData: paintOf(stdout.isTTY === true && wantsColour),
     put(text) {
       stdout.write(`${text}\n`)
     },
     say(text) {
-      draw(`${text}\n`)
+      draw(`${text}\n`, drawn)
     },
     pin(lines) {
-      if (!isLive) return
-      drawn = lines
-      draw('')
+      if (isLive) draw('', lines)
     },
     flushed: () => new Promise(resolve => stdout.write('', () => resolve())),
   }

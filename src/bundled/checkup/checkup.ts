@@ -17,6 +17,7 @@ import { examinationOf } from './results.ts'
 import {
   readExcerpts,
   reviewAnswerSchema,
+  reviewFailure,
   reviewInstructions,
   reviewPrompt,
   reviewSchema,
@@ -119,7 +120,10 @@ export const checkup = defineWorkflow({
       const { root, findings, risk } = examinationOf(results)
       const excerpts = await readExcerpts(root, risk?.files ?? [], findings)
       const prompt = reviewPrompt(findings, excerpts)
-      const { object } = await model.generate({ system: reviewInstructions, prompt, schema: reviewAnswerSchema })
+      const asked = model.generate({ system: reviewInstructions, prompt, schema: reviewAnswerSchema })
+      const { object } = await asked.catch((error: unknown) => {
+        throw reviewFailure(error)
+      })
       return toReview(object, excerpts)
     },
   )

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { ProviderError } from '../../errors.ts'
 import { maskSecrets } from '../masking.ts'
 import { counted, type TextEstimate, tokensOf } from '../text-estimate.ts'
 import { shortened } from './evidence.ts'
@@ -107,12 +108,22 @@ export function toReview(answer: z.infer<typeof reviewAnswerSchema>, excerpts: r
   return { text: maskSecrets(answer.overview).trim(), findings: orderFindings(findings) }
 }
 
-const notConfigured =
-  'not configured: no model is configured, so the review was skipped. Configure a provider to have one.'
+const howToConfigure =
+  'to have a review set OPENAI_API_KEY or ANTHROPIC_API_KEY, or HOLDFAST_OPENAI_BASE_URL for a server of your own'
+
+/** What a call for the review was rejected with, in words that say what to do where nobody could be asked. */
+export function reviewFailure(error: unknown): unknown {
+  if (!hasKind(error, 'no_provider')) return error
+  return new ProviderError(
+    `no model is configured; ${howToConfigure}`,
+    { kind: 'no_provider', attemptsExhausted: true },
+    { cause: error },
+  )
+}
 
 /** What is said instead of a review, by why there is none. */
 export function withoutReview(error: unknown): Review {
-  if (hasKind(error, 'no_provider')) return { text: notConfigured, findings: [] }
+  if (hasKind(error, 'no_provider')) return { text: `not configured: ${howToConfigure}.`, findings: [] }
   const message = error instanceof Error ? error.message : String(error)
   return { text: `no review: the model failed (${shortened(maskSecrets(message), 200)}).`, findings: [] }
 }

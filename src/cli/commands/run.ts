@@ -1,4 +1,5 @@
 /** `holdfast run <workflow>`: starts a run and stays with it, or leaves it to a process of its own. */
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { findBundled, preview } from '../../bundled/index.ts'
@@ -95,6 +96,7 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
         budget,
         profile,
         tags: flags.tag,
+        cwd: findBundled(name) && directoryIn(input),
         ...overrides,
       })
       if (flags.announce) session.terminal.put(announcement(id, await started.status()))
@@ -145,6 +147,14 @@ async function inputFor(name: string, { input, path }: RunFlags): Promise<unknow
   const given = await parseInput({ input, plainText, path: usual })
   // Kept with the run as a whole path: whoever recovers it may be somewhere else.
   return name === 'build' ? { ...(given as object), path: resolve((given as { path?: string }).path ?? '.') } : given
+}
+
+/** Where a bundled workflow works; what is examined before its stages, such as git, is examined there. */
+function directoryIn(input: unknown): string | undefined {
+  const { path } = (input ?? {}) as { path?: unknown }
+  if (typeof path !== 'string') return undefined
+  const directory = resolve(path)
+  return statSync(directory, { throwIfNoEntry: false })?.isDirectory() ? directory : undefined
 }
 
 async function isUnfinished(client: Client, id: string): Promise<boolean> {

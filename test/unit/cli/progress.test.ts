@@ -47,6 +47,23 @@ describe('progress where stderr is no terminal', () => {
     expect(lines).toEqual(['tests: started', 'tests[a]: lost 8ms: gone', 'tests: done 1/1 items 1 lost 8ms'])
   })
 
+  it('tells of a map with many items by tenths, and of each item that went wrong', () => {
+    const keys = Array.from({ length: 200 }, (_, n) => `${n}`)
+    const lines = spoken(0, [
+      [1, 'stage.started', 'work'],
+      [1, 'map.opened', 'work', { keys }],
+      ...keys.flatMap((key): [number, JournalEventType, string, object?][] => [
+        [1, 'stage.started', `work[${key}]`],
+        key === '7'
+          ? [2, 'stage.degraded', 'work[7]', { error: { message: 'gone' } }]
+          : [2, 'stage.succeeded', `work[${key}]`],
+      ]),
+    ])
+    expect(lines).toHaveLength(12)
+    expect(lines.slice(0, 3)).toEqual(['work: started', 'work[7]: lost 1ms: gone', 'work: 20/200 items 1 lost 1ms'])
+    expect(lines.at(-1)).toBe('work: 200/200 items 1 lost 1ms')
+  })
+
   it('says nothing of what was over before', () => {
     const lines = spoken(100, [
       [1, 'stage.started', 'old'],

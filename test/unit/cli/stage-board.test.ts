@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createStageBoard } from '../../../src/cli/stage-board.ts'
 import { stageTree } from '../../../src/cli/stage-tree.ts'
+import { widthOf } from '../../../src/cli/text-width.ts'
 import type { JournalEvent, JournalEventType } from '../../../src/index.ts'
 
 const plain = (_colour: string, text: string): string => text
@@ -90,6 +91,34 @@ describe('the board of stages', () => {
     expect(lines).toHaveLength(10)
     expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(40)
     expect(lines.at(-1)).toContain('stage-49')
+  })
+
+  it('leaves out stages that have ended before those at work, and says how many', () => {
+    const board = boardOf(
+      event(0, 'stage.started', 'at-work'),
+      ...Array.from({ length: 30 }, (_, i) => [
+        event(i, 'stage.started', `stage-${i}`),
+        event(i, 'stage.succeeded', `stage-${i}`),
+      ]).flat(),
+    )
+    const lines = stageTree(board, 1000, { columns: 40, rows: 5 }, plain)
+    expect(lines).toEqual([
+      '  27 more stages have ended',
+      '● at-work 1s',
+      '✔ stage-27 0ms',
+      '✔ stage-28 0ms',
+      '✔ stage-29 0ms',
+    ])
+  })
+
+  it('shortens a long name and not how its stage stands, in columns of the terminal', () => {
+    const board = boardOf(
+      event(0, 'stage.started', `深い/${'長い名前/'.repeat(20)}end`),
+      event(1, 'stage.progressed', `深い/${'長い名前/'.repeat(20)}end`, { fraction: 0.5, note: '半分' }),
+    )
+    const [line = ''] = stageTree(board, 1000, { columns: 40, rows: 5 }, plain)
+    expect(line).toMatch(/^● ….*\/end 50% 半分 1s$/)
+    expect(widthOf(line)).toBeLessThanOrEqual(40)
   })
 
   it('lets no control character of a note reach the terminal', () => {

@@ -25,7 +25,15 @@ describe('the terminal', () => {
     terminal.pin(['one', 'two'])
     terminal.say('news')
     terminal.pin([])
-    expect(stderr.written).toEqual(['one\ntwo\n', '\u001b[2A\u001b[0Jnews\none\ntwo\n', '\u001b[2A\u001b[0J'])
+    expect(stderr.written).toEqual(['one\ntwo\n', '\r\u001b[2A\u001b[0Jnews\none\ntwo\n', '\r\u001b[2A\u001b[0J'])
+  })
+
+  it('erases what a terminal that was made narrower has wrapped', () => {
+    const { terminal, stderr } = terminalOf(true)
+    terminal.pin([terminal.paint('red', 'x'.repeat(70)), 'short'])
+    stderr.fake.columns = 40
+    terminal.pin([])
+    expect(stderr.written.at(-1)).toBe('\r\u001b[3A\u001b[0J')
   })
 
   it('pins nothing and paints nothing where stderr is no terminal', () => {

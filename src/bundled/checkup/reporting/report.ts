@@ -105,8 +105,9 @@ function findingSections(findings: readonly Finding[]): string[] {
 }
 
 function riskSection({ risk }: Examination): string[] {
-  if (!risk || risk.files.length === 0) return []
-  const shown = risk.files.slice(0, tableLimit)
+  // Files without any risk fill the list of a young repository, and say nothing.
+  const shown = (risk?.files ?? []).filter(({ score }) => score > 0).slice(0, tableLimit)
+  if (shown.length === 0) return []
   const rows = shown.map(({ score, file, fixes, churn, lines }) => [score, file, fixes, churn, lines].map(String))
   return ['## Bug risk by history', '', ...table(['risk', 'file', 'fixes', 'lines changed', 'lines'], rows)]
 }

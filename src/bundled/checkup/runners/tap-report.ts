@@ -1,4 +1,7 @@
-/** Reads TAP, the line protocol of node:test, AVA and tap. Failures of subtests count, not those of what holds them. */
+/**
+ * Reads TAP, the line protocol of node:test, AVA and tap. Failures of subtests count, not those of what holds them; where
+ * the process of the file failed as a whole, which node:test calls a failed test, what it had printed tells why.
+ */
 import type { ProcessEnd } from '../../processes/run-process.ts'
 import { readExitCode, type TestFailure, type TestReport } from './runner.ts'
 
@@ -15,13 +18,25 @@ export function readTap(end: ProcessEnd, report: string | undefined): TestReport
     else if (failed === undefined) passed++
     else {
       const text = blockAfter(lines, index)
-      if (!/subtestsFailed|\b\d+ subtests? failed/.test(text)) failures.push({ name: title.trim(), text })
+      if (/subtestsFailed|\b\d+ subtests? failed/.test(text)) continue
+      const exitCode = /^exitCode: (\d+)$/m.exec(text)?.[1]
+      failures.push(
+        exitCode === undefined
+          ? { name: title.trim(), text }
+          : { name: '', text: wholeFile(lines.slice(0, index), exitCode) },
+      )
     }
   }
   if (failures.length > 0) return { outcome: 'failed', failures }
   if (end.exitCode !== 0) return readExitCode(end)
   if (passed === 0 && skipped > 0) return { outcome: 'empty', failures, reason: 'all of its tests are skipped' }
   return { outcome: 'passed', failures }
+}
+
+/** What the file printed, which node:test hands on as comments, and how it ended. */
+function wholeFile(before: readonly string[], exitCode: string): string {
+  const printed = before.filter(line => /^# (?!Subtest: )/.test(line)).map(line => line.slice(2))
+  return [...printed, `the file ended with exit code ${exitCode}`].join('\n')
 }
 
 /** The YAML block that follows a line, without its frame; the message of the error comes first. */

@@ -65,6 +65,30 @@ describe('TAP', () => {
     })
   })
 
+  test('tells of a file that failed as a whole by what it printed and how it ended, not by its path', () => {
+    const whole = (...printed: readonly string[]): string =>
+      [
+        ...printed,
+        '# Subtest: /p/a.test.js',
+        'not ok 1 - /p/a.test.js',
+        '  ---',
+        "  failureType: 'testCodeFailure'",
+        '  exitCode: 7',
+        "  error: 'test failed'",
+        '  ...',
+        '# fail 1',
+      ].join('\n')
+    expect(readTap(ended(1), whole()).failures).toEqual([{ name: '', text: 'the file ended with exit code 7' }])
+    expect(
+      readTap(ended(1), whole('# file:///p/a.test.js:3', '# SyntaxError: Unexpected end of input')).failures,
+    ).toEqual([
+      {
+        name: '',
+        text: 'file:///p/a.test.js:3\nSyntaxError: Unexpected end of input\nthe file ended with exit code 7',
+      },
+    ])
+  })
+
   test('does not count what is to be done or skipped', () => {
     expect(readTap(ended(0), 'not ok 1 - later # TODO\nok 2 - now').outcome).toBe('passed')
     expect(readTap(ended(0), 'ok 1 - later # SKIP no time').outcome).toBe('empty')
