@@ -8,7 +8,7 @@ import { systemClock } from '../time/clock.ts'
 import { kindByFinish, kindByReason, kindByTellingCode, kindByVagueCode } from './failure-codes.ts'
 import { carrierOf, type FailureEvidence, gatherEvidence } from './failure-evidence.ts'
 import { kindByBareStatus, statusEntry } from './failure-statuses.ts'
-import { kindByText, speaksOfNoQuota, speaksOfTier } from './failure-texts.ts'
+import { kindByText, speaksOfDay, speaksOfNoQuota, speaksOfTier } from './failure-texts.ts'
 import { readField } from './hostile-fields.ts'
 import { type FailureAction, type FailureKind, type FailureScope, isFailureKind, kindTable } from './kinds.ts'
 import { retryHintMs } from './retry-hint.ts'
@@ -117,13 +117,14 @@ const withMessage = (classified: Classification, message: string): Classificatio
 function ofEvidence(failure: unknown, options: ClassifyOptions): Classification {
   const evidence = gatherEvidence(failure)
   const message = messageOf(failure, evidence)
-  const decided = decideKind(evidence, options.provider ?? '')
+  const hint = retryHintMs(evidence, options.nowMs ?? systemClock.now())
+  const decided = decideKind(evidence, options.provider ?? '', hint !== undefined)
   if (decided === undefined) {
     if (isLocalResource(evidence.chain)) return ofUserCode(message, 'resource', 'resource')
     return evidence.wire ? ofKind('unknown', message) : ofUserCode(message)
   }
   const { kind, firm } = decided
-  const classified = ofKind(kind, message, retryHintMs(evidence, options.nowMs ?? systemClock.now()))
+  const classified = ofKind(kind, message, hint)
   return withAdvice(classified, evidence.headers['x-should-retry']?.toLowerCase(), firm)
 }
 
@@ -143,12 +144,12 @@ interface Decided {
   readonly firm: boolean
 }
 
-function decideKind(evidence: FailureEvidence, provider: string): Decided | undefined {
+function decideKind(evidence: FailureEvidence, provider: string, hasHint: boolean): Decided | undefined {
   const below = kindByTransport(evidence.chain)
   if (below !== undefined) return { kind: below, firm: true }
   if (!evidence.wire) return undefined
   const firm = firmKind(evidence)
-  if (firm !== undefined) return { kind: firm, firm: true }
+  if (firm !== undefined) return { kind: lasts(firm, evidence, hasHint) ? 'quota_exhausted' : firm, firm: true }
   const status = effectiveStatus(evidence)
   const kind =
     status === null || status < 400 ? kindWithoutStatus(evidence, provider) : softKind(evidence, provider, status)
@@ -164,6 +165,10 @@ function firmKind(evidence: FailureEvidence): FailureKind | undefined {
   if (evidence.status === 429 && speaksOfNoQuota(evidence.texts)) return 'quota_exhausted'
   return code ?? kindByReason(evidence.reasons) ?? kindByRetryInfo(evidence) ?? kindByHeader(evidence.headers)
 }
+
+/** A limit of a day that names no moment of its return is gone for the day, whatever code it shares with a shorter one. */
+const lasts = (kind: FailureKind, { texts }: FailureEvidence, hasHint: boolean): boolean =>
+  kind === 'rate_limit' && !hasHint && speaksOfDay(texts)
 
 /** A quota with a moment at which it is given back is a rate limit, whatever its sentence says of plans and billing. */
 function kindByRetryInfo(evidence: FailureEvidence): FailureKind | undefined {
@@ -198,12 +203,19 @@ function kindWithoutStatus(evidence: FailureEvidence, provider: string): Failure
   const byFinish = kindByFinish(evidence.finishes)
   if (byFinish !== undefined) return byFinish
   const byText = kindByText(evidence.texts, 'all')
-  if (evidence.status === null) return byText ?? kindByVagueCode(evidence.codes)
+  if (evidence.status === null) {
+    const vague = byText ?? kindByVagueCode(evidence.codes)
+    return vague ?? (evidence.stream === '' ? undefined : 'stream_error')
+  }
   const silent = evidence.bodyEmpty && /empty/i.test(evidence.stream)
   // Local servers end the stream at once, without a word, where the prompt does not fit.
   if (silent) return localServers.has(provider) ? 'context_length' : 'stream_error'
   const brokeOff = evidence.stream !== '' && evidence.texts.length > 0
-  if (evidence.bodyNamesError || brokeOff) return byText ?? 'stream_error'
+  // In a stream a vague code says no more than that it broke; a whole answer that is an error is that error.
+  const isWhole = evidence.stream === '' && !/event-stream/i.test(evidence.headers['content-type'] ?? '')
+  if (evidence.bodyNamesError || brokeOff) {
+    return byText ?? (isWhole ? kindByVagueCode(evidence.codes) : undefined) ?? 'stream_error'
+  }
   if (evidence.html) return 'invalid_response'
   return evidence.stream === '' ? 'invalid_response' : 'stream_error'
 }

@@ -79,6 +79,11 @@ export class BodyWalk {
     if (type !== '') this.codes.push({ value: type, rank: 190 })
   }
 
+  /** A code that stands outside of the body. */
+  addCode(code: string): void {
+    this.codes.push({ value: code, rank: 50 })
+  }
+
   visit(given: unknown, depth: number): void {
     if (this.#left-- <= 0 || depth > deepestNode) return
     const node = isObject(given) ? decodedBytes(given) : given
@@ -103,6 +108,8 @@ export class BodyWalk {
     if (value === undefined || value === null || value === '') return
     if (field === 'error' || field === 'errors') this.namesError = true
     if (hintFields.has(field)) this.hints[field] = value
+    // An event of a stream of AWS carries its exception under the exception's name.
+    if (/[a-z]Exception$/.test(name) && isObject(value)) this.#addCode(name, 10 * (deepestNode - depth))
     if (field === 'headers') Object.assign(this.headers, plainHeaders(value))
     // What a model says instead of an answer: the words do not matter, that they stand there does.
     if (field === 'refusal' && typeof value === 'string') this.finishes.push({ value: 'refusal', rank: 0 })
@@ -153,21 +160,22 @@ export class BodyWalk {
     const events = [...text.slice(0, 64_000).matchAll(/^data:\s*([{[].*)$/gm)].map(match => match[1] as string)
     // A text that was quoted once more.
     if (/^\s*"/.test(text)) return this.#visitQuoted(text, depth)
-    const start = text.search(quotedJson)
-    const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']'))
-    const pieces = events.length > 0 ? events.slice(-20) : [text.slice(start, end + 1)]
-    let held = false
-    for (const piece of pieces) {
-      try {
-        const parsed: unknown = JSON.parse(piece)
-        if (!isObject(parsed)) continue
-        held = true
-        this.visit(parsed, depth + 1)
-      } catch {
-        // Not JSON after all: it is read as a sentence.
-      }
+    if (events.length > 0) return events.slice(-20).filter(piece => this.#visitJson(piece, depth)).length > 0
+    const end = Math.max(text.lastIndexOf('}'), text.lastIndexOf(']')) + 1
+    // What stands in brackets before it, `[GoogleGenerativeAI Error]: …`, is none.
+    const starts = new Set([quotedJson, /\[\s*\{/, /\{/].map(start => text.search(start)))
+    return [...starts].some(start => start >= 0 && this.#visitJson(text.slice(start, end), depth))
+  }
+
+  /** Whether it is JSON at all; what is none is read as a sentence. */
+  #visitJson(piece: string, depth: number): boolean {
+    try {
+      const parsed: unknown = JSON.parse(piece)
+      if (isObject(parsed)) this.visit(parsed, depth + 1)
+      return isObject(parsed)
+    } catch {
+      return false
     }
-    return held
   }
 
   #visitQuoted(text: string, depth: number): boolean {

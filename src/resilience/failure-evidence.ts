@@ -85,7 +85,11 @@ function isShapedAsWire(failure: unknown): boolean {
   if (!isObject(failure)) return false
   try {
     const has = (name: string): boolean => name in failure && readField(failure, name) !== undefined
-    return failure instanceof Error ? has('status') && (has('body') || has('stream')) : has('body') || has('stream')
+    if (!(failure instanceof Error)) return has('body') || has('stream')
+    if (grpcStatusOf(failure) !== undefined) return true
+    // The clients of OpenAI and Anthropic throw an error event of a stream without a status, with its data as `error`.
+    const isOfStream = 'status' in failure && isObject(readField(failure, 'error'))
+    return isOfStream || (has('status') && (has('body') || has('stream')))
   } catch {
     return false
   }
@@ -114,6 +118,8 @@ export function gatherEvidence(failure: unknown): FailureEvidence {
   // Client libraries put the answer's body into the message: `429 {"type":"error",…}`.
   if (wire) walk.visitMessage(readField(failure, 'message'))
   if (wire && isError) walk.collectNames(failure)
+  const grpcStatus = grpcStatusOf(failure)
+  if (grpcStatus !== undefined) walk.addCode(grpcStatus)
   return {
     wire,
     status,
@@ -137,16 +143,38 @@ function statusOf(failure: unknown, response: unknown): number | null {
   const candidates = [
     readField(failure, 'status'),
     readField(failure, 'statusCode'),
+    readField(failure, 'status_code'),
     readField(response, 'status'),
     readField(response, 'statusCode'),
     readField(readField(failure, '$metadata'), 'httpStatusCode'),
     isError ? readField(failure, 'code') : undefined,
+    isError ? statusInMessage(failure.message) : undefined,
   ]
   for (const candidate of candidates) {
     const status = httpStatus(candidate)
     if (status !== undefined) return status
   }
   return null
+}
+
+/** Some clients tell the status in words alone: `[429 Too Many Requests]`, `got status: 503`. */
+function statusInMessage(message: unknown): string | undefined {
+  return /\[([45]\d\d) [A-Z][A-Za-z ]{2,40}\]|\bgot status: ([45]\d\d)\b|\bfailed with status code ([45]\d\d)\b/
+    .exec(textOf(message))
+    ?.slice(1)
+    .find(status => status !== undefined)
+}
+
+/** The statuses of gRPC, from 1. */
+const grpcStatuses = `CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED
+  RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS
+  UNAUTHENTICATED`.split(/\s+/)
+
+/** The name of the status of an error of a gRPC client: a small number beside its details and its metadata. */
+function grpcStatusOf(failure: unknown): string | undefined {
+  const code = readField(failure, 'code')
+  const isGrpc = typeof readField(failure, 'details') === 'string' && isObject(readField(failure, 'metadata'))
+  return isGrpc && typeof code === 'number' ? grpcStatuses[code - 1] : undefined
 }
 
 function headersOf(failure: unknown, response: unknown): Record<string, string> {
@@ -161,6 +189,12 @@ function headersOf(failure: unknown, response: unknown): Record<string, string> 
   return merged
 }
 
+/** The classes of some clients go by the name `Error`: then it is the class that tells. */
+function nameOf(error: object): string {
+  const name = textOf(readField(error, 'name'))
+  return name === 'Error' ? textOf(readField(readField(error, 'constructor'), 'name')) || name : name
+}
+
 function readChain(thrown: unknown): ThrownLink[] {
   const links: ThrownLink[] = []
   const waiting: unknown[] = [thrown]
@@ -171,7 +205,7 @@ function readChain(thrown: unknown): ThrownLink[] {
     seen.add(error)
     const code = readField(error, 'code')
     links.push({
-      name: textOf(readField(error, 'name')),
+      name: nameOf(error),
       message: textOf(readField(error, 'message')),
       code: typeof code === 'number' ? String(code) : textOf(code),
     })

@@ -20,12 +20,12 @@ const rules: readonly TextRule[] = [
   {
     kind: 'region_blocked',
     pattern:
-      /(?:country|region|territor(?:y|ies)|user location|your location)\b.{0,60}\b(?:is|are)?\s?(?:not|un)[ -]?(?:currently |yet )?(?:supported|available|allowed)|(?:not|un)[ -]?(?:currently |yet )?(?:supported|available|allowed|offered)\b.{0,20}\b(?:in|from|for) (?:your|this|the user|unsupported|the current) ?(?:current )?(?:country|countries|region|location|territory)?|unsupported (?:country|countries|region)/is,
+      /(?:country|region|territor(?:y|ies)|user location|your location)\b.{0,60}\b(?:is|are)?\s?(?:not|un)[ -]?(?:currently |yet )?(?:supported|available|allowed)|(?:not|un)[ -]?(?:currently |yet )?(?:supported|available|allowed|offered)\b.{0,20}\b(?:in|from|for) (?:your|this|the user|unsupported|the current) ?(?:current )?(?:country|countries|region|location|territory)|unsupported (?:country|countries|region)/is,
   },
   {
     kind: 'content_filter',
     pattern:
-      /content[ _]?(?:filter|management policy|moderation|policy)|safety (?:system|filter|settings|reasons|policy)|(?:was|been|were|is) flagged|flagged (?:as|by|for)|blocked by .{0,40}(?:safety|filter|polic|guardrail)|responsible ai|(?:violat(?:e|es|ed|ing|ion)|against)\b.{0,60}\b(?:polic(?:y|ies)|terms)|usage polic(?:y|ies)|inappropriate content|prohibited content|sensitive (?:content|information|words)|moderation/is,
+      /content[ _]?(?:filter|management policy|moderation|policy)|safety (?:system|filter|settings|reasons|policy)|(?:was|been|were|is) flagged|flagged (?:as|by|for)|blocked by .{0,40}(?:safety|filter|polic|guardrail)|responsible ai|(?:violat(?:e|es|ed|ing|ion)|against)\b.{0,60}\b(?:polic(?:y|ies)|terms|guidelines)|content exists risk|usage polic(?:y|ies)|inappropriate content|prohibited content|sensitive (?:content|information|words)|moderation/is,
   },
   {
     kind: 'invalid_request',
@@ -33,14 +33,19 @@ const rules: readonly TextRule[] = [
       /maximum (?:allowed )?number of output tokens|at most \d+ completion tokens|max_(?:completion_|output_)?tokens['"`]?:? (?:is too large|must be|cannot be|should be)|maxoutputtokens.{0,60}(?:range|must be)/is,
   },
   {
+    kind: 'payload_too_large',
+    pattern:
+      /\b(?:payload|body|image|file|document|pdf|attachment)\b.{0,60}\b(?:exceed\w{0,3}|too large|larger than|over)\b.{0,60}\b(?:bytes|[kmg]i?b)\b/is,
+  },
+  {
     kind: 'context_length',
     pattern:
-      /context[ _-]?(?:length|window|size|limit)|maximum context|prompt (?:is |was )?too long|input (?:is |was )?too long|too (?:long|many tokens) for (?:the |this )?(?:requested )?model|too many (?:input )?tokens:|tokens? count .{0,40}exceed|inputs?['"`]? (?:tokens? \+|must have (?:less|fewer) than \d+ tokens)|exceed\w{0,3} the (?:maximum|max|model'?s?|limit).{0,40}(?:tokens|context|input length)|maximum (?:input|prompt) length|too large for model with|reduce the length of|tokens in the prompt|input tokens? (?:limit )?exceed|input length .{0,60}exceed|exceeds? .{0,20}context|context shift|(?:prompt|input)\b.{0,40}\d+ tokens\b.{0,60}(?:maximum|limit)|n_ctx|token limit (?:of the model )?exceeded/is,
+      /context[ _-]?(?:length|window|size|limit)|maximum context|prompt (?:is |was )?too long|input (?:is |was )?too long|too (?:long|many tokens) for (?:the |this )?(?:requested )?model|too many (?:input )?tokens:|tokens? count .{0,40}exceed|inputs?['"`]? (?:tokens? \+|must have (?:less|fewer) than \d+ tokens)|exceed\w{0,3} the (?:maximum|max|model'?s?|limit).{0,40}(?:tokens|context|input length)|maximum (?:input|prompt) length|too large for model with|reduce the length of|tokens in the prompt|input tokens? (?:limit )?exceed|input length .{0,60}exceed|exceeds? .{0,20}context|context shift|(?:prompt|input)\b.{0,40}\d+ tokens\b.{0,60}(?:maximum|limit)|n_ctx|token count is \d+ but|longer than the maximum model length|token limit (?:of the model )?exceeded/is,
   },
   {
     kind: 'quota_exhausted',
     pattern:
-      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota|(?:free )?allocation)|out of (?:call volume )?quota|quota will be (?:replenished|reset)|budget (?:has been |was )?exceeded|exceeded (?:the |your )?budget|over budget|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|in arrears|overdue|suspended due to insufficient/is,
+      /credit balance|insufficient[ _](?:account )?(?:balance|credits?|funds|quota)|out of (?:credits?|funds)|(?:requires? |need |purchase |buy |add )(?:\d+ )?(?:more )?credits|credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)|all available credits|exceeded your (?:current|monthly|daily) (?:quota|limit|usage)|usage limits?\b.{0,60}(?:regain|reach|exceed|reset)|(?:reached|exceeded|hit) (?:your|the|its) (?:specified |monthly |daily |weekly )?(?:api )?(?:usage|spend\w{0,4}|billing|monthly|daily|weekly) (?:limit|cap|quota)|(?:billing|spend|spending) (?:hard )?(?:limit|cap)|payment required|enable billing|requires? billing|billing (?:is )?not (?:active|enabled)|(?:daily|monthly) (?:limit|quota|(?:free )?allocation)|out of (?:call volume )?quota|quota will be (?:replenished|reset)|budget (?:has been |was )?exceeded|exceeded (?:the |your )?budget|over budget|(?:free-models|requests|calls|tokens)[- /]*per[- ](?:day|month)|calls? ?\/ ?month|\/ ?month\b|no (?:remaining )?(?:credits|quota)|key limit exceeded|payment[_ ]instrument|in arrears|overdue|suspended due to insufficient/is,
   },
   {
     kind: 'overloaded',
@@ -50,7 +55,7 @@ const rules: readonly TextRule[] = [
   {
     kind: 'no_provider',
     pattern:
-      /no (?:allowed |available |healthy |eligible )?(?:providers?|endpoints?|deployments?)\b.{0,20}(?:found|available|are|is|match|support|for)|no (?:allowed|available|eligible) (?:providers?|endpoints?)/is,
+      /no instances available|no (?:allowed |available |healthy |eligible )?(?:providers?|endpoints?|deployments?)\b.{0,20}(?:found|available|are|is|match|support|for)|no (?:allowed|available|eligible) (?:providers?|endpoints?)/is,
   },
   {
     kind: 'rate_limit',
@@ -65,12 +70,12 @@ const rules: readonly TextRule[] = [
   {
     kind: 'auth',
     pattern:
-      /(?:api[- _]?key|x-api-key|access token|api token|auth token|subscription key|oauth token|credentials?|security token)\b.{0,60}(?:invalid|incorrect|not valid|not found|expired|missing|leaked|revoked|required|blocked|disabled|malformed)|(?:invalid|incorrect|missing|expired|no|malformed|provide (?:an?|your)|bad|wrong)\b.{0,20}(?:api[- _]?key|x-api-key|api token|access token|auth(?:orization)? (?:header|token)|credentials|subscription key|bearer)|unauthori[sz]ed|not authenticated|authentication (?:failed|error|required)|could not resolve authentication/is,
+      /(?:api[- _]?key|x-api-key|access token|api token|auth token|subscription key|oauth token|credentials?|security token)\b.{0,60}(?:invalid|incorrect|not valid|not found|expired|missing|leaked|revoked|required|blocked|disabled|malformed)|(?:invalid|incorrect|missing|expired|no|malformed|provide (?:an?|your)|bad|wrong)\b.{0,20}(?:api[- _]?key|x-api-key|api token|access token|auth(?:orization)? (?:header|token)|credentials|subscription key|bearer)|unauthori[sz]ed|not authenticated|authentication (?:failed|error|required)|unregistered callers|request signature we calculated|signature (?:has )?expired|could not resolve authentication/is,
   },
   {
     kind: 'permission',
     pattern:
-      /permission|(?:account|organization) (?:has been|is) (?:disabled|suspended|deactivated)|not (?:allowed|authorized|authorised) to|access (?:is )?denied|forbidden/is,
+      /permission|not (?:yet )?(?:available|included) (?:for|in|on|with) (?:this|your) (?:subscription|plan|account|organization|tier)|(?:account|organization) (?:has been|is) (?:disabled|suspended|deactivated)|not (?:allowed|authorized|authorised) to|access (?:is )?denied|forbidden/is,
   },
   { kind: 'timeout', pattern: /timed?[ -]?out\b|deadline exceeded|took too long/is },
   {
@@ -80,13 +85,16 @@ const rules: readonly TextRule[] = [
   {
     kind: 'invalid_request',
     pattern:
-      /invalid url|unknown (?:request )?url|page not found|does not support|not supported|unsupported|must be |is required|field required/is,
+      /invalid url|unknown (?:request )?url|page not found|file not found|unexpected endpoint|does not support|not supported|unsupported|must be |is required|field required/is,
   },
 ]
 
 /** A quota of nothing: the one limit that no moment of return can lift. */
 const limitOfNothing = /limit:\s{0,3}0(?![\d.])/i
 
+const limitOfDay = /\bper[- ]day\b|\bdaily\b.{0,20}\b(?:limit|quota)\b/i
+
+export const speaksOfDay = (texts: readonly string[]): boolean => texts.some(text => limitOfDay.test(text))
 export const speaksOfNoQuota = (texts: readonly string[]): boolean => texts.some(text => limitOfNothing.test(text))
 export const speaksOfTier = (texts: readonly string[]): boolean => texts.some(text => largerThanTier.test(text))
 

@@ -36,7 +36,7 @@ export function retryHintMs(evidence: FailureEvidence, nowMs: number): number | 
     milliseconds(headers['retry-after-ms']) ??
     milliseconds(headers['x-ms-retry-after-ms']) ??
     secondsOrDate(headers['retry-after'], from) ??
-    secondsOrDate(headers['x-retry-after'], from) ??
+    secondsOrDate(headers['x-retry-after'] ?? headers['x-ratelimit-retry-after'], from) ??
     bodyHint(evidence.hints) ??
     draftWindowEnd(headers.ratelimit) ??
     windowEnd(headers, from, true) ??
@@ -133,7 +133,7 @@ function windowEnd(
 ): number | undefined {
   let latest: number | undefined
   for (const [name, value] of Object.entries(headers)) {
-    if (!/ratelimit/.test(name) || !/reset/.test(name)) continue
+    if (!/rate-?limit/.test(name) || !/reset/.test(name)) continue
     const remaining = headers[name.replace(/reset(-after)?/, 'remaining')]
     if (exhaustedOnly ? Number(remaining) !== 0 || remaining === undefined : (Number(remaining) || 0) > 0) continue
     const ms = resetMs(value, from)
@@ -151,10 +151,10 @@ function resetMs(value: string, from: number): number | undefined {
 }
 
 const sentence =
-  /(?:try again|retry|wait|available(?: again)?|resets?)\s(?:[a-z]+\s){0,4}?(?:in|after|for)?:?\s?(?:about |approximately )?((?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b[\s,]{0,2}(?:and )?|\d+(?:\.\d+)?[hms](?=\d)){1,5})/i
+  /(?:try again|retry(?:[- ]?delay:)?|wait|available(?: again)?|resets?)\s(?:[a-z]+\s){0,4}?(?:in|after|for)?:?\s?(?:about |approximately |~\s?)?((?:\d+(?:\.\d+)?\s?(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)\b[\s,]{0,2}(?:and )?|\d+(?:\.\d+)?[hms](?=\d)){1,5})/i
 
 const sentenceWithDate =
-  /(?:try again|retry|wait|available|resets?)\s(?:[a-z]+\s){0,4}?(?:after|at|on|until):?\s(\d{4}-\d{2}-\d{2}T[\d:.]{5,16}(?:Z|[+-]\d{2}:?\d{2}))/i
+  /(?:try again|retry|wait|available|resets?)\s(?:[a-z]+\s){0,4}?(?:after|at|on|until):?\s(\d{4}-\d{2}-\d{2}[T ][\d:.]{5,16} ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))/i
 
 function sentenceHint(texts: readonly string[], from: number): number | undefined {
   for (const text of texts) {

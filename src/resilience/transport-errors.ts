@@ -6,7 +6,8 @@ const codes: Readonly<Partial<Record<FailureKind, string>>> = {
   connection: `ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH EHOSTDOWN ENETUNREACH
     ENETDOWN ENETRESET ETIMEDOUT ENOTCONN EADDRNOTAVAIL UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
     UND_ERR_CONNECT_TIMEOUT UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_INFO ERR_STREAM_PREMATURE_CLOSE
-    ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT ERR_NETWORK UND_ERR_PRX_TLS ECONNABORTED`,
+    ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT ERR_NETWORK UND_ERR_PRX_TLS ECONNABORTED ConnectionRefused
+    ConnectionClosed ConnectionReset FailedToOpenSocket`,
   timeout: 'UND_ERR_HEADERS_TIMEOUT UND_ERR_BODY_TIMEOUT ESOCKETTIMEDOUT ERR_HTTP_REQUEST_TIMEOUT',
   cancelled: 'ABORT_ERR ERR_CANCELED UND_ERR_ABORTED',
   invalid_response: `UND_ERR_HEADERS_OVERFLOW UND_ERR_RESPONSE_STATUS_CODE ERR_INVALID_CHAR Z_DATA_ERROR Z_BUF_ERROR
@@ -31,6 +32,7 @@ const prefixes: readonly (readonly [string, FailureKind])[] = [
 ]
 
 const names: Readonly<Record<string, FailureKind>> = {
+  // Of Node, undici and the clients of services.
   AbortError: 'cancelled',
   APIUserAbortError: 'cancelled',
   CanceledError: 'cancelled',
@@ -38,25 +40,53 @@ const names: Readonly<Record<string, FailureKind>> = {
   HeadersTimeoutError: 'timeout',
   BodyTimeoutError: 'timeout',
   APIConnectionTimeoutError: 'timeout',
+  RequestTimeoutError: 'timeout',
+  CohereTimeoutError: 'timeout',
   ConnectTimeoutError: 'connection',
   APIConnectionError: 'connection',
+  ConnectionError: 'connection',
   SocketError: 'connection',
   HTTPParserError: 'invalid_response',
+  CredentialsProviderError: 'auth',
+  LengthFinishReasonError: 'invalid_response',
+  ContentFilterFinishReasonError: 'content_filter',
+  // Of the AI SDK.
   AI_JSONParseError: 'invalid_response',
   AI_NoObjectGeneratedError: 'invalid_response',
+  AI_NoContentGeneratedError: 'invalid_response',
+  AI_NoOutputGeneratedError: 'invalid_response',
+  AI_NoSuchToolError: 'invalid_response',
+  AI_InvalidToolInputError: 'invalid_response',
+  AI_InvalidToolArgumentsError: 'invalid_response',
   AI_TypeValidationError: 'invalid_response',
   AI_EmptyResponseBodyError: 'invalid_response',
   AI_InvalidResponseDataError: 'invalid_response',
+  AI_InvalidArgumentError: 'invalid_request',
+  AI_InvalidPromptError: 'invalid_request',
+  AI_InvalidDataContentError: 'invalid_request',
+  AI_InvalidMessageRoleError: 'invalid_request',
+  AI_MessageConversionError: 'invalid_request',
+  AI_UnsupportedFunctionalityError: 'invalid_request',
   AI_NoSuchModelError: 'model_not_found',
+  AI_NoSuchProviderError: 'no_provider',
   AI_LoadAPIKeyError: 'auth',
+  AI_LoadSettingError: 'auth',
 }
 
 /** Messages that only the network's own errors have. */
 const networkMessages =
-  /^(?:terminated|fetch failed|failed to fetch|network error|load failed|socket hang up|other side closed|premature close|connection error\.?|connection (?:was )?(?:closed|lost|reset|refused|terminated)\b.{0,80})$|reason: (?:getaddrinfo|connect|read|socket|write) |invalid response body while trying to fetch/i
+  /^(?:terminated|fetch failed|failed to fetch|network error|load failed|socket hang up|client network socket disconnected before secure tls connection was established|other side closed|premature close|connection error\.?|connection (?:was )?(?:closed|lost|reset|refused|terminated)\b.{0,80})$|^error sending request for url\b|^unable to connect\. is the computer able|reason: (?:getaddrinfo|connect|read|socket|write) |invalid response body while trying to fetch/i
 
 const jsonMessages =
   /in JSON at position|is not valid JSON|end of JSON input|in JSON\b|JSON\.parse|(?:Unterminated|Unexpected|Expected)\b.{0,80}\bJSON/i
+
+/** What fetchers say of a time that was over, and of an answer that is no JSON. */
+const timeoutMessages =
+  /^(?:network timeout at: |response timeout while trying to fetch |timeout awaiting '(?!connect|lookup|secure))/i
+const bodyMessages = /^invalid json response body at /i
+
+/** A proxy that does not let the connection through, which its client calls an abort. */
+const proxyRefusal = /^proxy response \((\d{3})\)/i
 
 /** What client libraries say of a stream that came to no end of its own. */
 const streamMessages =
@@ -68,6 +98,9 @@ export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | und
     if (code === '') continue
     // The usual HTTP clients give an elapsed timeout the code of an aborted connection.
     if (code === 'ECONNABORTED' && /timeout|timed out/i.test(message)) return 'timeout'
+    if (timeoutMessages.test(message)) return 'timeout'
+    const refusedBy = proxyRefusal.exec(message)?.[1]
+    if (refusedBy !== undefined) return refusedBy === '407' ? 'auth' : 'connection'
     const kind = kindByCode.get(code) ?? prefixes.find(([prefix]) => code.startsWith(prefix))?.[1]
     if (kind) return kind
   }
@@ -76,7 +109,8 @@ export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | und
     if (Object.hasOwn(names, name)) return names[name]
   }
   for (const { name, message } of chain) {
-    if (name === 'SyntaxError' && jsonMessages.test(message)) return 'invalid_response'
+    if ((name === 'SyntaxError' && jsonMessages.test(message)) || bodyMessages.test(message)) return 'invalid_response'
+    if (timeoutMessages.test(message)) return 'timeout'
     if (networkMessages.test(message)) return 'connection'
   }
   return undefined

@@ -22,8 +22,11 @@ const expectation = (known: Case) => ({
   retryAfterMs: known.retryAfterMs,
 })
 
+/** The dates of the cases are counted from here. */
+const nowMs = Date.parse('2026-11-28T12:00:00Z')
+
 const outcome = (failure: unknown, provider: string) => {
-  const { kind, transient, retryAfterMs } = classifyError(failure, { provider })
+  const { kind, transient, retryAfterMs } = classifyError(failure, { provider, nowMs })
   return { kind, transient, retryAfterMs }
 }
 
@@ -36,6 +39,13 @@ describe('failures of providers', () => {
 
 describe('more failures of providers, each from where its source says', () => {
   test.each(casesOf('./more-provider-errors.json'))('$id: $provider $status is $expectedKind', known => {
+    const { expectedKind, transient, retryAfterMs, ...failure } = known
+    expect(outcome(failure, known.provider)).toEqual(expectation(known))
+  })
+})
+
+describe('failures as services are known to word them, not checked against their pages', () => {
+  test.each(casesOf('./described-failures.json'))('$id: $provider $status is $expectedKind', known => {
     const { expectedKind, transient, retryAfterMs, ...failure } = known
     expect(outcome(failure, known.provider)).toEqual(expectation(known))
   })

@@ -26,6 +26,8 @@ describe('when to come again, from headers', () => {
     [{ 'retry-after-ms': '1234', 'retry-after': '9' }, 1234],
     [{ 'retry-after-ms': '-1', 'retry-after': '9' }, 9000],
     [{ 'x-ms-retry-after-ms': '77' }, 77],
+    [{ 'x-ratelimit-retry-after': '4' }, 4000],
+    [{ 'x-rate-limit-reset': soon }, 60_000],
     [
       { 'anthropic-ratelimit-requests-reset': '2026-11-23T12:00:10Z', 'anthropic-ratelimit-requests-remaining': '0' },
       10_000,
@@ -71,6 +73,10 @@ describe('when to come again, from the body', () => {
 describe('when to come again, from a sentence', () => {
   it.each([
     ['Please try again in 20s', 20_000],
+    ['Rate limited, retry in ~15s', 15_000],
+    ['Try again at 2026-11-23 12:00:45 UTC', 45_000],
+    ['retryDelay: 37s', 37_000],
+    ['retry in 1m2.5s', 62_500],
     ['Please try again in 7m12s. Visit the console', 432_000],
     ['try again in 6m0s', 360_000],
     ['try again in 1h2m3s', 3_723_000],
