@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { OptionsError, ProviderError } from '../../errors.ts'
 import type { Message, ModelAnswer, ModelRequest, Tier } from '../../providers/provider.ts'
 import type { GenerateResult } from '../../workflow/stage-context.ts'
+import { parsedBy } from '../stage/checked-value.ts'
 import type { CallOptions } from './call-request.ts'
 
 /** What the ledger keeps of an answer. */
@@ -55,7 +56,7 @@ export function checkToolCalls({ toolCalls = [] }: ModelAnswer, { tools }: CallO
   for (const { name, input } of toolCalls) {
     const tool = tools !== undefined && Object.hasOwn(tools, name) ? tools[name] : undefined
     if (tool === undefined) throw invalid(`the answer to stage '${stage}' calls the tool '${name}', which there is not`)
-    const parsed = tool.input.safeParse(input)
+    const parsed = parsedBy(tool.input, input, `the input of the tool '${name}' in the answer to stage '${stage}'`)
     if (!parsed.success) {
       throw invalid(
         `the answer to stage '${stage}' calls the tool '${name}' with ${issueOf(parsed.error)}`,
@@ -102,7 +103,7 @@ function objectOf(answer: ModelAnswer, schema: z.ZodType, stage: string): unknow
       throw invalid(`the answer to stage '${stage}' is no JSON`, cause)
     }
   }
-  const parsed = schema.safeParse(value)
+  const parsed = parsedBy(schema, value, `the answer to stage '${stage}'`)
   if (parsed.success) return parsed.data
   throw invalid(
     `the answer to stage '${stage}' is not of the form that was asked for: ${issueOf(parsed.error)}`,

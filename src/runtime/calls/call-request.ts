@@ -53,17 +53,30 @@ export function requestOf(options: CallOptions, task: string, stage: string, whe
     Object.fromEntries(
       Object.entries(options.tools).map(([name, tool]) => [
         name,
-        { description: tool.description, schema: z.toJSONSchema(tool.input) },
+        { description: tool.description, schema: told(tool.input, `${where}: tools.${name}.input`) },
       ]),
     )
   return {
     task,
     messages,
     ...(options.tier === undefined ? {} : { tier: options.tier }),
-    ...(options.schema === undefined ? {} : { schema: z.toJSONSchema(options.schema) }),
+    ...(options.schema === undefined ? {} : { schema: told(options.schema, `${where}: schema`) }),
     ...(tools === undefined ? {} : { tools }),
     ...(options.maxOutputTokens === undefined ? {} : { maxOutputTokens: options.maxOutputTokens }),
     ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+  }
+}
+
+/** The schema as a model is told it. @throws OptionsError for what has no form in JSON */
+function told(schema: z.ZodType, where: string): object {
+  try {
+    return z.toJSONSchema(schema)
+  } catch (error) {
+    throw new OptionsError(
+      `${where}: a model cannot be told of it: ${error instanceof Error ? error.message : String(error)}; ask for what JSON has, such as a text, and make of the answer what you need`,
+      {},
+      { cause: error },
+    )
   }
 }
 

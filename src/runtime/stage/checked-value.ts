@@ -9,7 +9,7 @@ import { describeIssue } from '../../options.ts'
  * @throws ValidationError that names the place within the value; `details.path` has it too
  */
 export function checkedValue(schema: ZodType, value: unknown, where: string, details: ErrorDetails): unknown {
-  const parsed = parse(schema, value, where)
+  const parsed = parsedBy(schema, value, where)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
@@ -18,8 +18,11 @@ export function checkedValue(schema: ZodType, value: unknown, where: string, det
   })
 }
 
-/** Values are checked at the moment they come, so a schema cannot wait for something. */
-function parse(schema: ZodType, value: unknown, where: string): ReturnType<ZodType['safeParse']> {
+/**
+ * What the schema says of the value. Values are checked at the moment they come, so a schema cannot wait for something.
+ * @throws OptionsError where it does
+ */
+export function parsedBy(schema: ZodType, value: unknown, where: string): ReturnType<ZodType['safeParse']> {
   try {
     return schema.safeParse(value)
   } catch (error) {

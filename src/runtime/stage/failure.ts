@@ -18,7 +18,7 @@ interface FailureSurroundings {
 
 export function describeFailure(thrown: unknown, around: FailureSurroundings = {}): StageFailure {
   const classified = classifyError(thrown, { nowMs: around.nowMs })
-  const details = thrown instanceof HoldfastError ? thrown.details : {}
+  const details = detailsOf(thrown)
   const { type } = classified
   const kind = finalKindOf(details) ?? classified.kind
   const error = withoutStacks(encodeError(thrown)) as StageFailure['error']
@@ -30,6 +30,15 @@ export function describeFailure(thrown: unknown, around: FailureSurroundings = {
     answer: answerTo({ type, kind }, around.causes),
     retryAfterMs: classified.retryAfterMs ?? null,
     signature: hashOf([around.inputHash ?? '', error.name, type, kind, likeness(error.message)]),
+  }
+}
+
+/** A thing that cannot even be asked what it is has none. */
+function detailsOf(thrown: unknown): Readonly<Record<string, unknown>> {
+  try {
+    return thrown instanceof HoldfastError ? thrown.details : {}
+  } catch {
+    return {}
   }
 }
 

@@ -104,6 +104,35 @@ describe('child runs', () => {
   })
 })
 
+describe('a schema', () => {
+  it.each([
+    [
+      'that JSON has no form for is refused before the call',
+      z.object({ at: z.date() }),
+      /schema: a model cannot be told/,
+      0,
+    ],
+    [
+      'that is asynchronous is refused, and not tried again and again',
+      z.object({ n: z.number().refine(async n => n > 0) }),
+      /a schema must be synchronous/,
+      1,
+    ],
+  ])('%s', async (_, schema, message, calls) => {
+    const world = createWorld()
+    const provider = scriptedProvider([{ object: { at: '2026-01-01', n: 1 } }], { loop: true })
+    const runtime = await world.open({ providers: [provider] })
+    const workflow = begin().stage('a', async ({ model }) => (await model.generate({ prompt: 'q', schema })).object)
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      success: false,
+      restarts: 0,
+      error: { type: 'config', message: expect.stringMatching(message) },
+    })
+    expect(provider.calls).toHaveLength(calls)
+    await runtime.close()
+  })
+})
+
 describe('a check', () => {
   it('that is asynchronous is refused with a sentence, as it would let everything pass', async () => {
     const world = createWorld()

@@ -262,11 +262,24 @@ describe('a stage that fails', () => {
   })
 })
 
+const cyclic = new Error('cause')
+cyclic.cause = cyclic
+
+const refuse = (): never => {
+  throw new Error('refused')
+}
+const unreadable: unknown = new Proxy({}, { get: refuse, getPrototypeOf: refuse, ownKeys: refuse, has: refuse })
+
 describe('a stage that misbehaves', () => {
   it.each([
-    ['undefined', undefined, 'undefined was thrown'],
+    ['undefined', undefined, /undefined was thrown, which is no error/],
     ['null', null, 'null was thrown'],
     ['a text', 'oops', '"oops" was thrown'],
+    ['a symbol', Symbol('oops'), /Symbol\(oops\) was thrown/],
+    ['a promise', Promise.resolve(), 'an object that is no error was thrown'],
+    ['an error that is its own cause', Object.assign(new Error('round'), { cause: cyclic }), 'round'],
+    ['an error of 50 MB', new Error('x'.repeat(50 * 1024 * 1024)), /^x{8000}$/],
+    ['what throws whatever it is asked', unreadable, 'what was thrown cannot be read'],
   ])('that throws %s fails with a sentence', async (_, thrown, message) => {
     const world = createWorld()
     const runtime = await world.open()
@@ -275,7 +288,7 @@ describe('a stage that misbehaves', () => {
     })
     expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
       success: false,
-      error: { message: expect.stringContaining(message) },
+      error: { message: expect.stringMatching(message) },
     })
     await runtime.close()
   })
