@@ -101,6 +101,7 @@ export type { CircuitOperations, CircuitSummary } from './runtime/calls/circuits
 export type { CostReport } from './runtime/calls/cost-report.ts'
 export { anthropic, openaiCompatible, providersFromEnvironment } from './runtime/calls/environment-providers.ts'
 export type { Incident } from './runtime/calls/incidents.ts'
+export type { Chaos, ChaosFault, ChaosPlace, ChaosTarget } from './runtime/chaos.ts'
 export { type Client, type CommandAnswer, createClient, type RunReport } from './runtime/client.ts'
 export type { CommandArguments, CommandName } from './runtime/commands.ts'
 export { createRuntime } from './runtime/create-runtime.ts'

@@ -2,6 +2,7 @@
  * `holdfast/testing`: what a test of a workflow, a supervisor or a store needs instead of the real world. Time moves
  * when the test says so, chance comes from a seed, models answer from a script, and a store dies at a chosen write.
  */
+export { type ChaosOptions, chaos, type SeededChaos } from './testing/chaos/chaos.ts'
 export {
   type FakeProviderServer,
   type FakeProviderServerOptions,

@@ -25,6 +25,7 @@ export interface DetachedStart {
     readonly maxRetries?: string
     readonly timeoutMultiplier?: string
     readonly local?: boolean
+    readonly chaos?: string
   }
 }
 
@@ -68,6 +69,7 @@ function argumentsOf(session: Session, { name, id, flags }: DetachedStart): stri
   if (flags.maxRetries !== undefined) args.push('--max-retries', flags.maxRetries)
   if (flags.timeoutMultiplier !== undefined) args.push('--timeout-multiplier', flags.timeoutMultiplier)
   if (flags.local) args.push('--local')
+  if (flags.chaos !== undefined) args.push('--chaos', flags.chaos)
   if (flags.strict) args.push('--strict')
   if (session.debug) args.push('--debug')
   args.push('--log-level', session.logLevel)

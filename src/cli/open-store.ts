@@ -15,7 +15,7 @@ export async function beside<T>(session: Session, work: (client: Client) => Prom
 /** Takes nothing up but what `work` asks for. */
 export async function asOwner<T>(
   session: Session,
-  options: Pick<RuntimeOptions, 'workflows' | 'mode'>,
+  options: Pick<RuntimeOptions, 'workflows' | 'mode' | 'chaos'>,
   work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
   const runtime = await createRuntime({ ...options, store: session.store, logger: session.log, recover: false })

@@ -14,6 +14,7 @@ import type { AnyWorkflow } from '../workflow/definition.ts'
 import type { InputOf, OutputOf } from '../workflow/typed-workflow.ts'
 import type { CircuitOperations } from './calls/circuits.ts'
 import type { Incident } from './calls/incidents.ts'
+import type { Chaos } from './chaos.ts'
 import type { ExplainOptions, Explanation } from './explain/explanation.ts'
 
 /** The most that a run may use; an absent currency is not bounded. */
@@ -288,6 +289,8 @@ export interface RuntimeOptions {
   readonly ids?: Ids | undefined
   /** Whether the unfinished runs are taken up at once. @default true */
   readonly recover?: boolean | undefined
+  /** Faults on purpose, in development: made by `chaos` of `holdfast/testing`. @default none */
+  readonly chaos?: Chaos | undefined
 }
 
 export interface CloseOptions {

@@ -29,6 +29,7 @@ import { type CircuitOperations, circuitOperations, createSupervisedCircuits } f
 import { createIncidents } from './calls/incidents.ts'
 import { createModelCalls } from './calls/model-calls.ts'
 import { type ModelParts, modelPartsOf } from './calls/model-parts.ts'
+import { chaosHook } from './chaos-hook.ts'
 import { createCommandDesk } from './commands.ts'
 import { createCommitPipeline } from './commits/commit-pipeline.ts'
 import { createJournalFeed } from './commits/journal-feed.ts'
@@ -163,7 +164,7 @@ class HoldfastRuntime implements OperatedRuntime {
       shelf,
       onEvent: incidents.follow,
     })
-    const { providers } = options
+    const { providers, chaos } = options
     this.#cache = parts.cache
     this.circuits = circuitOperations(circuits)
     this.#degradation = () => ({
@@ -178,6 +179,7 @@ class HoldfastRuntime implements OperatedRuntime {
       ready,
       pipeline,
       log,
+      chaos: chaos && chaosHook(chaos, () => circuits.list()),
       remedies,
       metrics,
       wheel: createTimerWheel(clock, work => ready.push(work)),

@@ -20,6 +20,7 @@ import { type Random, systemRandom } from '../time/random.ts'
 import { type AnyWorkflow, isWorkflow, type WorkflowDefinition } from '../workflow/definition.ts'
 import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOptions } from './api.ts'
 import { providersFromEnvironment } from './calls/environment-providers.ts'
+import type { Chaos } from './chaos.ts'
 import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
 import type { KeptOptions } from './run/live.ts'
 
@@ -92,6 +93,7 @@ const runtimeSchema = z.strictObject({
   random: aFunction<Random>().optional(),
   ids: object<Ids>(['run'], 'a source of ids').optional(),
   recover: z.boolean().optional(),
+  chaos: object<Chaos>(['store', 'provider', 'clock', 'faultAt', 'strike'], 'made by `chaos`').optional(),
 })
 
 const startSchema = z.strictObject({
@@ -135,12 +137,17 @@ export interface ResolvedOptions {
   readonly random: Random
   readonly ids: Ids
   readonly recover: boolean
+  readonly chaos: Chaos | undefined
 }
 
 /** @throws OptionsError that names the option and the mend */
 export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<ResolvedOptions> {
   const options = parseOptions(runtimeSchema, given, 'createRuntime')
-  const clock = options.clock ?? systemClock
+  const { chaos } = options
+  const trueClock = options.clock ?? systemClock
+  const clock = chaos ? chaos.clock(trueClock) : trueClock
+  const store = storeOf(options.store ?? usualStore)
+  const providers = options.providers ?? providersFromEnvironment(clock)
   const random = options.random ?? systemRandom
   const known: KnownProfiles = { profiles: options.profiles, tasks: options.tasks }
   for (const [task, profile] of Object.entries(options.tasks ?? {})) {
@@ -149,9 +156,9 @@ export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<Reso
   if (options.budget?.wallTime !== undefined) toMs(options.budget.wallTime, 'createRuntime: budget.wallTime')
   const log = await loggerOf(options.logger)
   return {
-    store: storeOf(options.store ?? usualStore),
+    store: chaos ? chaos.store(store) : store,
     workflows: options.workflows ?? [],
-    providers: options.providers ?? providersFromEnvironment(clock),
+    providers: chaos ? providers.map(provider => chaos.provider(provider)) : providers,
     models: parseModelEntries(options.models ?? []),
     besideStore: besideStore(options.store ?? usualStore),
     profiles: known,
@@ -169,6 +176,7 @@ export async function resolveRuntimeOptions(given: RuntimeOptions): Promise<Reso
     random,
     ids: options.ids ?? createIds(clock, random),
     recover: options.recover ?? true,
+    chaos,
   }
 }
 

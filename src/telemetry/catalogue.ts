@@ -85,6 +85,8 @@ export const journalEventTypes = {
   'compensation.failed': 'The compensation of a stage failed. data: error',
   'quarantine.released': 'An operator let a quarantined run go on. data: reason?, by?',
   'quarantine.discarded': 'An operator gave a quarantined run up for good. data: reason?, by?',
+  'chaos.injected':
+    'A fault was injected on purpose: `run --chaos`. data: fault, text, at (the event at which), profile, seed, number, and what the fault needs',
   degraded: 'Something works less well. data: reason, component?',
 } as const
 

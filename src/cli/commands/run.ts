@@ -12,6 +12,7 @@ import {
   systemClock,
   systemRandom,
 } from '../../index.ts'
+import { chaosOf } from '../chaos-flag.ts'
 import { conduct } from '../conduct.ts'
 import { announcement, startDetached } from '../detach.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
@@ -38,6 +39,7 @@ interface RunFlags {
   readonly timeoutMultiplier?: string
   readonly local?: boolean
   readonly dryRun?: boolean
+  readonly chaos?: string
   /** For the process of a detached run: it says on stdout when its start is durable. */
   readonly announce?: boolean
 }
@@ -62,12 +64,17 @@ export function addRun(program: Command, does: Does): void {
       new Option('--dry-run', 'print the plan and what it can take at the most, and start nothing').conflicts([
         'detach',
         'watch',
+        'chaos',
       ]),
     )
     .option('--tag <tag>', 'a tag to find it by (repeatable)', collected)
     .addOption(new Option('--watch', 'stay although it waits for a signal').conflicts('detach'))
     .option('--detach', 'leave it to a process of its own, and print its id')
     .option('--strict', 'exit 6 for any degradation')
+    .option(
+      '--chaos <profile>',
+      'in development: inject faults of this profile (crashes, disk, providers, clock, owners, all), as profile@seed the same again',
+    )
     .addOption(new Option('--announce').hideHelp())
     .action(does<RunFlags>(run))
 }
@@ -78,19 +85,20 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
   const input = await inputFor(name, flags)
   const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
+  const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
+  const chaos = await chaosOf(session, flags.chaos, { workflow: name, id })
   const previewed = await preview(name, input)
   const { profile, local } = flags
   const notice = await spendingNotice(loaded.workflow, input, { budget: given, profile, local })
   if (flags.dryRun) return showPlan(session, loaded, notice, previewed, { input, profile, ...overrides })
   const { budget } = notice
   sayNotice(session, notice)
-  const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
-  if (flags.detach) return startDetached(session, { name, id, input, flags })
+  if (flags.detach) return startDetached(session, { name, id, input, flags: { ...flags, ...chaos?.flags } })
   return beside(session, async client => {
     const known = flags.id === undefined ? false : await isUnfinished(client, flags.id)
     const others = await unfinishedBut(client, id)
     const { mode } = flags
-    return asOwner(session, { workflows: loaded.all, ...(mode === undefined ? {} : { mode }) }, async runtime => {
+    return asOwner(session, { workflows: loaded.all, mode, chaos: chaos?.chaos }, async runtime => {
       const started = await begin(runtime, loaded, input, {
         id,
         budget,
@@ -105,16 +113,10 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
         session.terminal.say(`run ${id} is unfinished; going on with it`)
         await started.resume()
       }
-      return conduct({
-        session,
-        runtime,
-        client,
-        run: started,
-        watch: flags.watch ?? false,
-        strict: flags.strict ?? false,
-      })
+      const { watch = false, strict = false } = flags
+      return conduct({ session, runtime, client, run: started, watch, strict })
     })
-  })
+  }).finally(() => chaos?.sayEnd())
 }
 
 function showPlan(

@@ -169,6 +169,7 @@ const tellers: Partial<Record<JournalEventType, Teller>> = {
   'child.ended': event => `child run ${String(event.data.childId)} ended as ${String(event.data.status)}`,
   'compensation.succeeded': event => `${place(event)} was undone`,
   'compensation.failed': event => `${place(event)} could not be undone: ${errorIn(event)}`,
+  'chaos.injected': ({ data }) => `injected on purpose: ${String(data.text)}`,
   degraded: event => `${event.stage === undefined ? 'the run' : place(event)} works less well${why(event)}`,
 }
 

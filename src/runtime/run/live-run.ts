@@ -281,6 +281,7 @@ export class ActorRun implements RestorableRun, Committable {
     }
     this.#pending.journal(row)
     remember(this.memory, row)
+    this.services.chaos?.(this, row)
   }
 
   ledger(stage: string, key: string): LedgerRow | undefined {

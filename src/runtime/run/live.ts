@@ -284,6 +284,8 @@ export interface RunServices {
   readonly ready: ReadyQueue
   readonly pipeline: CommitPipeline
   readonly log: Logger
+  /** Told of each row as it is journalled, where faults are injected on purpose. */
+  readonly chaos: ((run: LiveRun, row: JournalRow) => void) | undefined
   readonly remedies: Readonly<Record<string, Remedy>>
   readonly metrics: { of(stage: string, workflow: string): StageMetrics }
   /** How many attempts may run at once. */

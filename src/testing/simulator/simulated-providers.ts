@@ -4,9 +4,9 @@
  * answers of the wrong form.
  */
 import type { CallContext, ModelAnswer, ModelRequest, Provider } from '../../providers/provider.ts'
-import type { WireFailure } from '../../resilience/failure-evidence.ts'
 import type { Random } from '../../time/random.ts'
 import { answerOfSchema, sentence } from './answer-of-schema.ts'
+import { outageFailure, providerFailures, restMs, weighted } from './provider-failures.ts'
 import type { SimulatedTime } from './simulated-time.ts'
 
 /** What the user says that a model answers: a text, or the object of the schema that was asked for. */
@@ -26,27 +26,6 @@ export interface ProvidersOptions {
   /** Told where somebody asks again before the time that he was asked to wait. */
   readonly askedTooSoon: (idempotencyKey: string, byMs: number) => void
 }
-
-/** How long one who is limited is asked to wait. */
-const restMs = 20_000
-
-/** As they come over the wire; each with how likely it is among the others. */
-const failures: readonly (readonly [weight: number, name: string, failure: Partial<WireFailure>])[] = [
-  [
-    4,
-    'rate limit',
-    { status: 429, headers: { 'retry-after': String(restMs / 1000) }, body: { error: { type: 'rate_limit_error' } } },
-  ],
-  [4, 'overloaded', { status: 529, headers: {}, body: { type: 'error', error: { type: 'overloaded_error' } } }],
-  [3, 'server error', { status: 500, headers: {}, body: { error: { message: 'Internal server error' } } }],
-  [2, 'unavailable', { status: 503, headers: {}, body: 'upstream connect error' }],
-  [2, 'gateway timeout', { status: 504, headers: {}, body: '' }],
-  [3, 'connection reset', { status: null, network: { name: 'Error', message: 'read ECONNRESET' } }],
-  [1, 'content filter', { status: 400, headers: {}, body: { error: { code: 'content_filter', message: 'filtered' } } }],
-  [1, 'too long', { status: 400, headers: {}, body: { error: { code: 'context_length_exceeded' } } }],
-  [1, 'bad key', { status: 401, headers: {}, body: { error: { type: 'authentication_error' } } }],
-]
-const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 'service unavailable' }
 
 /** What an answer of theirs costs, 1/1024 and 4/1024 USD a token, for a million. */
 const price = { inputUsdPerMTok: 1_000_000 / 1024, outputUsdPerMTok: 4_000_000 / 1024 }
@@ -93,7 +72,7 @@ function providerOf(id: string, rests: Rests, options: ProvidersOptions): Provid
         throw outageFailure
       }
       if (fails && chance < 0.8) {
-        const [, name, failure] = weighted(failures, random)
+        const [, name, failure] = weighted(providerFailures, random)
         failed(`provider ${id}: ${name}`)
         if (failure.status === 429) rests.set(idempotencyKey, { provider: id, until: time.now + restMs })
         throw failure
@@ -142,15 +121,6 @@ function waited(time: SimulatedTime, ms: number, signal: AbortSignal): Promise<v
     })
     signal.addEventListener('abort', stop, { once: true })
   })
-}
-
-function weighted<T extends readonly [number, ...unknown[]]>(from: readonly T[], random: Random): T {
-  let left = random() * from.reduce((sum, [weight]) => sum + weight, 0)
-  for (const one of from) {
-    left -= one[0]
-    if (left < 0) return one
-  }
-  return from.at(-1) as T
 }
 
 /** From the standard normal distribution. */

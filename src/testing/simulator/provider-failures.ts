@@ -1,0 +1,34 @@
+/** How providers fail, in simulations and in real runs on purpose. */
+import type { WireFailure } from '../../resilience/failure-evidence.ts'
+import type { Random } from '../../time/random.ts'
+
+/** How long one who is limited is asked to wait. */
+export const restMs = 20_000
+
+/** As they come over the wire; each with how likely it is among the others. */
+export const providerFailures: readonly (readonly [weight: number, name: string, failure: Partial<WireFailure>])[] = [
+  [
+    4,
+    'rate limit',
+    { status: 429, headers: { 'retry-after': String(restMs / 1000) }, body: { error: { type: 'rate_limit_error' } } },
+  ],
+  [4, 'overloaded', { status: 529, headers: {}, body: { type: 'error', error: { type: 'overloaded_error' } } }],
+  [3, 'server error', { status: 500, headers: {}, body: { error: { message: 'Internal server error' } } }],
+  [2, 'unavailable', { status: 503, headers: {}, body: 'upstream connect error' }],
+  [2, 'gateway timeout', { status: 504, headers: {}, body: '' }],
+  [3, 'connection reset', { status: null, network: { name: 'Error', message: 'read ECONNRESET' } }],
+  [1, 'content filter', { status: 400, headers: {}, body: { error: { code: 'content_filter', message: 'filtered' } } }],
+  [1, 'too long', { status: 400, headers: {}, body: { error: { code: 'context_length_exceeded' } } }],
+  [1, 'bad key', { status: 401, headers: {}, body: { error: { type: 'authentication_error' } } }],
+]
+export const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 'service unavailable' }
+
+/** One of them by chance; each has its weight first. */
+export function weighted<T extends readonly [number, ...unknown[]]>(from: readonly T[], random: Random): T {
+  let left = random() * from.reduce((sum, [weight]) => sum + weight, 0)
+  for (const one of from) {
+    left -= one[0]
+    if (left < 0) return one
+  }
+  return from.at(-1) as T
+}
