@@ -29,6 +29,11 @@ export type { Persistence } from './testing/machine/machine-world.ts'
 export { type MachineMatchers, machineMatchers } from './testing/machine/matchers.ts'
 export type { CrashStep, TimeStep, Trace, TraceStep } from './testing/machine/trace.ts'
 export type { Invariant, Violation } from './testing/machine/twins.ts'
+export { outcomeDifferences } from './testing/recording/differences.ts'
+export { type MadeRecording, recordingOf } from './testing/recording/record-run.ts'
+export type { RunOutcome, RunRecording } from './testing/recording/recording.ts'
+export { type ReplayedRun, type ReplayOptions, replayRun } from './testing/recording/replay-run.ts'
+export { type TestFileOptions, testFileOf } from './testing/recording/test-file.ts'
 export {
   type ScriptEntry,
   type ScriptedAnswer,

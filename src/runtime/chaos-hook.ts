@@ -4,9 +4,9 @@
  */
 import { StageError } from '../errors.ts'
 import type { Circuit } from '../resilience/circuit.ts'
-import type { JournalRow } from '../store/store.ts'
+import { isEnded, type JournalRow } from '../store/store.ts'
 import type { JournalEventType } from '../telemetry/catalogue.ts'
-import type { Chaos, ChaosPlace } from './chaos.ts'
+import { type Chaos, type ChaosPlace, chaosReason } from './chaos.ts'
 import type { LiveRun, RunServices } from './run/live.ts'
 
 export function chaosHook(chaos: Chaos, circuits: () => readonly Circuit[]): NonNullable<RunServices['chaos']> {
@@ -17,7 +17,9 @@ export function chaosHook(chaos: Chaos, circuits: () => readonly Circuit[]): Non
     const { type, key, stage, attempt, incarnation } = place
     const at = { type, ...(key === undefined ? {} : { key }) }
     run.journal('chaos.injected', { ...fault, at }, { stage, attempt, incarnation })
-    run.afterCommit(() => chaos.strike(fault, place, { killStage: () => killStage(run, stage), circuits }))
+    run.afterCommit(() =>
+      chaos.strike(fault, place, { killStage: () => killStage(run, stage), hold: ms => hold(run, ms), circuits }),
+    )
   }
 }
 
@@ -32,6 +34,15 @@ function placeOf(runId: string, { type, stage, attempt, incarnation, data }: Jou
     incarnation: incarnation ?? 1,
     ...(typeof key === 'string' ? { key } : {}),
   }
+}
+
+function hold(run: LiveRun, ms: number): void {
+  const { ready, clock, findRun } = run.services
+  ready.push(() => {
+    if (run.detached || run.status === 'cancelling' || isEnded(run.status)) return
+    run.pause(chaosReason)
+    clock.setTimeout(() => ready.push(() => findRun(run.id)?.resume()), ms)
+  })
 }
 
 /** In a turn of its own: the function has begun then. */

@@ -10,6 +10,9 @@ import type { Store } from '../store/store.ts'
 import type { JournalEventType } from '../telemetry/catalogue.ts'
 import type { Clock } from '../time/clock.ts'
 
+/** Why a run was paused, where a chaos did it. */
+export const chaosReason = 'on purpose (chaos)'
+
 /** Where in a run something can go wrong: at the journal event of that kind. */
 export interface ChaosPlace {
   readonly runId: string
@@ -33,6 +36,8 @@ export interface ChaosFault {
 export interface ChaosTarget {
   /** The stage ends as if it had crashed. */
   killStage(): void
+  /** An operator pauses the run, and lets it go on after so many ms. */
+  hold(ms: number): void
   circuits(): readonly Circuit[]
 }
 

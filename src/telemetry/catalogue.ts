@@ -78,7 +78,7 @@ export const journalEventTypes = {
   'sleep.ended': 'The sleep is over. data: key',
   'wait.begun': 'A stage waits for a signal. data: key, name, until?',
   'wait.ended': 'The wait is over: the signal came, or the time was up. data: key, name, outcome',
-  'signal.received': 'A signal was accepted. data: name, ordinal',
+  'signal.received': 'A signal was accepted. data: name, ordinal, payload? (of a machine of one’s own)',
   'child.started': 'A child run was started. data: key, childId, workflow',
   'child.ended': 'The end of a child run was recorded. data: key, childId, status',
   'compensation.succeeded': 'The compensation of a stage ran.',

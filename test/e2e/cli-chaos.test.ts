@@ -88,7 +88,10 @@ describe('holdfast run --chaos', () => {
 
   it.each([
     [['--chaos', 'nope'], "no fault profile 'nope'"],
-    [['--chaos', 'provider'], "did you mean 'providers'?; there are none, crashes, disk, providers, clock, owners, all"],
+    [
+      ['--chaos', 'provider'],
+      "did you mean 'providers'?; there are none, crashes, disk, providers, clock, owners, operators, all",
+    ],
     [['--chaos', 'all@x'], 'must be a seed'],
     [['--chaos', 'all', '--dry-run'], 'cannot be used with'],
   ])('refuses %j before anything starts', async (flags, message) => {
@@ -96,5 +99,25 @@ describe('holdfast run --chaos', () => {
     expect(code).toBe(2)
     expect(stderr).toContain(message)
     expect((await place.run('runs', 'show', 'refused')).code).toBe(3)
+  })
+})
+
+describe('holdfast simulate --replay <run id>', () => {
+  it('does again what chaos did, and comes to the same end', async () => {
+    const { id, stderr } = await runThat(/chaos: stage '\w+' is killed/, 'crashes')
+    const [, command] = /the same again in the simulator: holdfast (.*)$/m.exec(stderr) ?? []
+    expect(command).toBe(`simulate chain.ts --replay ${id}`)
+    const texts = (await injectedOf(id)).map(({ data }) => `injected: ${String(data.text)}`)
+    const { code, stdout } = await place.run(...(command as string).split(' '))
+    expect(code, stdout).toBe(0)
+    for (const text of texts) expect(stdout).toContain(text)
+    const { data } = await place.json(...(command as string).split(' '))
+    expect(data).toMatchObject({ ok: true, runId: id, differences: [] })
+  })
+
+  it('refuses what is neither a seed nor a run', async () => {
+    const { code, stderr } = await place.run('simulate', 'chain.ts', '--replay', 'nope')
+    expect(code).toBe(2)
+    expect(stderr).toContain("--replay: 'nope' is neither a seed")
   })
 })

@@ -73,7 +73,7 @@ export function addRun(program: Command, does: Does): void {
     .option('--strict', 'exit 6 for any degradation')
     .option(
       '--chaos <profile>',
-      'in development: inject faults of this profile (crashes, disk, providers, clock, owners, all), as profile@seed the same again',
+      'in development: inject faults of this profile (crashes, disk, providers, clock, owners, operators, all), as profile@seed the same again',
     )
     .addOption(new Option('--announce').hideHelp())
     .action(does<RunFlags>(run))

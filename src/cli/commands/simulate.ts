@@ -9,6 +9,7 @@ import type { SeedReport, SimulationResult } from '../../testing.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { collected, parseCount, parseInput } from '../parse-flags.ts'
+import { replayInSimulator } from '../replay-in-simulator.ts'
 import type { Session } from '../session.ts'
 import { quoted } from '../shell.ts'
 import type { Does } from './command.ts'
@@ -30,7 +31,10 @@ export function addSimulate(program: Command, does: Does): void {
     .description('try a workflow in a simulated world in which everything fails')
     .addOption(new Option('--seeds <n>', `how many seeds (${usualSeeds})`).conflicts('replay'))
     .option('--faults <profile>', 'what fails: none, crashes, disk, providers, clock, owners, operators or all', 'all')
-    .option('--replay <seed>', 'only this seed, with all that happens in it')
+    .option(
+      '--replay <seed>',
+      'only this seed, with all that happens in it; or the id of a run: that run again, with the faults of --chaos',
+    )
     .option('--input <json>', "the input: JSON, '@file', or '-'; without it by chance, of the workflow's schema")
     .option(
       '--stand-in <stages>',
@@ -41,7 +45,10 @@ export function addSimulate(program: Command, does: Does): void {
 }
 
 async function run(session: Session, [name = '']: readonly string[], flags: SimulateFlags): Promise<ExitCode> {
-  const seeds = flags.replay === undefined ? countOf(flags.seeds) : [seedOf(flags.replay)]
+  if (flags.replay !== undefined && !isSeed(flags.replay)) {
+    return replayInSimulator(session, (await createWorkflowLoader()(name)).workflow, flags.replay)
+  }
+  const seeds = flags.replay === undefined ? countOf(flags.seeds) : [Number(flags.replay)]
   const input = flags.input === undefined ? {} : { input: await parseInput({ input: flags.input }) }
   const { workflow } = await createWorkflowLoader()(name)
   // Loaded when it is asked for: no other command needs it.
@@ -102,11 +109,7 @@ function replayCommand(
 
 const countOf = (given: string | undefined): number => (given === undefined ? usualSeeds : parseCount(given, '--seeds'))
 
-function seedOf(text: string): number {
-  const seed = Number(text)
-  if (Number.isInteger(seed) && text.trim() !== '') return seed
-  throw new OptionsError(`--replay: '${text}' must be a seed: a whole number, as a report names it`)
-}
+const isSeed = (text: string): boolean => text.trim() !== '' && Number.isInteger(Number(text))
 
 function standInsOf(known: readonly string[], name: string, given: readonly string[] | undefined): readonly string[] {
   if (given === undefined) return findBundled(name) ? known : []

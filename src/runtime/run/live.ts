@@ -116,6 +116,9 @@ export interface LiveRun {
   /** Carries out `work`, which may send events to the run's actors, and what follows from it at once; then asks for a commit. */
   dispatch(work: () => void): void
   send(event: WorkflowMachineEvent): void
+  pause(reason: string | null): void
+  /** Lets a paused run go on. */
+  resume(): void
   /** Does `effect` in this dispatch, once the machines are at rest. */
   atOnce(effect: () => void): void
   /** Does `effect` when all that happened until now is durable. */

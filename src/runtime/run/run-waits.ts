@@ -34,7 +34,9 @@ export class LedgeredWaits implements RunWaits {
         consumed: false,
       }
       run.pending.addSignal({ ordinal: signal.ordinal, name: keptName, payload, at: signal.at })
-      run.journal('signal.received', { name, ordinal: signal.ordinal })
+      // What a stage was given is in its ledger; what a machine was sent is nowhere else once it is taken.
+      const carried = run.definition.origin === 'machine' ? { payload: JSON.parse(payload) as unknown } : {}
+      run.journal('signal.received', { name, ordinal: signal.ordinal, ...carried })
       run.memory.inbox.push(signal)
       this.deliver()
     })

@@ -41,7 +41,7 @@ export interface SeededChaos extends Chaos {
 
 /**
  * Faults for the option `chaos` of `createRuntime`.
- * @param faults a fault profile (`crashes disk providers clock owners all none`), or rates from 0 to 1 by kind of fault
+ * @param faults a fault profile (`crashes disk providers clock owners operators all none`), or rates from 0 to 1 by kind of fault
  * @throws OptionsError for a profile, a kind or an option that there is not
  */
 export function chaos(faults: Faults, options: ChaosOptions = {}): SeededChaos {
@@ -98,6 +98,8 @@ export class InjectedChaos implements SeededChaos {
         return (this.#options.kill ?? killThis)(place)
       case 'stage.killed':
         return target.killStage()
+      case 'run.held':
+        return target.hold(fault.ms)
       case 'store.slow':
         this.#slowMs = fault.ms
         return
@@ -127,6 +129,11 @@ export class InjectedChaos implements SeededChaos {
   }
 
   store(store: Store): Store {
+    // Whatever was under way was so in the runtime before, where this is a new one.
+    this.#failure = undefined
+    this.#slowMs = 0
+    this.#skewMs = 0
+    this.#calls.clear()
     return standBefore(store, {
       commit: async (...given: Parameters<Store['commit']>) => {
         const slowMs = this.#slowMs

@@ -47,6 +47,11 @@ const families: readonly Family[] = [
     places: anywhere,
     draw: random => ({ fault: 'clock.jumped', ms: Math.floor((random() - 0.5) * 2 * 3_600_000) }),
   },
+  {
+    kind: 'operators',
+    places: working,
+    draw: random => ({ fault: 'run.held', ms: 200 + Math.floor(random() * 2800) }),
+  },
   { kind: 'owners', places: anywhere, draw: () => ({ fault: 'store.lost' }) },
 ]
 

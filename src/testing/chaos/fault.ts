@@ -29,6 +29,8 @@ const faultSchema = z.discriminatedUnion('fault', [
   z.object({ fault: z.literal('store.failed') }),
   /** At the next write the store belongs to another process. */
   z.object({ fault: z.literal('store.lost') }),
+  /** An operator pauses the run for so long. */
+  z.object({ fault: z.literal('run.held'), ms }),
   /** The wall clock is set wrong by so much. */
   z.object({ fault: z.literal('clock.jumped'), ms }),
 ])
@@ -61,6 +63,8 @@ export function faultText(fault: Fault, { stage, type }: Pick<ChaosPlace, 'stage
       return `the disk is full at the next write (${there})`
     case 'store.lost':
       return `another process seems to have taken the store (${there})`
+    case 'run.held':
+      return `the run is paused for ${formatMs(fault.ms)} (${there})`
     case 'clock.jumped':
       return `the clock jumps by ${fault.ms < 0 ? '-' : ''}${formatMs(Math.abs(fault.ms))} (${there})`
   }

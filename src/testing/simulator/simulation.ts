@@ -261,7 +261,7 @@ export class Simulation {
     return new WatchedWorkflows({
       random: this.#random.stages,
       standIns: this.#scenario.standIns,
-      place: stage => this.#place(stage),
+      place: execution => this.#place(execution?.stage),
       stepBegins: key => this.#effectBegins(process(), 'step', key),
       childStarts: workflow => void this.#children.add(workflow),
       executionBegins: context => this.#executionBegins(process(), context),

@@ -1,7 +1,7 @@
 /** Who watches the stages of a simulation, and what takes the place of some of them. */
 import type { Random } from '../../time/random.ts'
 import type { AnyWorkflow } from '../../workflow/definition.ts'
-import type { StageContext } from '../../workflow/stage-context.ts'
+import type { StageContext, StepContext } from '../../workflow/stage-context.ts'
 import type { Told } from './guarantees.ts'
 import type { Place } from './outside-world.ts'
 
@@ -14,8 +14,8 @@ export type StandIns = Readonly<Record<string, unknown>>
 export interface StageWatch {
   readonly random: Random
   readonly standIns: StandIns
-  /** Where the code of the simulation runs; `stage` is set for that of a stage. */
-  place(stage: string | undefined): Place
+  /** Where the code of the simulation runs; with the execution of which stage, if it is that of one. */
+  place(execution: StageContext | undefined): Place
   /** False where the process is dead, and nothing begins any more. */
   stepBegins(idempotencyKey: string): boolean
   /** A workflow that is started from within another. */
@@ -28,4 +28,16 @@ export interface StageWatch {
   told(context: StageContext, told: Omit<Told, 'runId' | 'stage'>): void
   /** The function is about to be given a child run. */
   childTold(context: StageContext, childId: string): void
+  /** Stands around what a stage does, where a recording is replayed. */
+  readonly recorded?: RecordedWork | undefined
+}
+
+/** What is known of the work of stages, and is given in place of it. */
+export interface RecordedWork {
+  /** The end of an execution: that of the function, or another. */
+  execution(context: StageContext, run: () => Promise<unknown>): Promise<unknown>
+  /** What a step gives. */
+  step(step: StepContext, run: () => unknown): unknown
+  /** The execution waits for its n-th signal of that name. */
+  waits(context: StageContext, name: string, place: number): void
 }

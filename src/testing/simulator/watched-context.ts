@@ -16,6 +16,7 @@ export class WatchedContext {
   readonly #watch: StageWatch
   readonly #watched: (workflow: AnyWorkflow) => AnyWorkflow
   readonly #outside: Place
+  readonly #waits = new Map<string, number>()
   #sleeps = 0
 
   constructor(context: StageContext, watch: StageWatch, watched: (workflow: AnyWorkflow) => AnyWorkflow) {
@@ -52,12 +53,14 @@ export class WatchedContext {
   }
 
   #step(asked: readonly unknown[]): unknown {
-    const place = this.#watch.place(this.#context.stage)
+    const place = this.#watch.place(this.#context)
+    const { recorded } = this.#watch
     const watched = asked.map(one => {
       if (typeof one !== 'function') return one
       return (step: StepContext) => {
         if (!this.#watch.stepBegins(step.idempotencyKey)) return new Promise<never>(() => {})
-        return inPlace(place, () => (one as (step: StepContext) => unknown)(step))
+        const work = (): unknown => inPlace(place, () => (one as (step: StepContext) => unknown)(step))
+        return recorded ? recorded.step(step, work) : work()
       }
     })
     const { step } = this.#context as unknown as { step: Callable }
@@ -81,6 +84,10 @@ export class WatchedContext {
 
   #waitFor(asked: readonly unknown[]): unknown {
     const { waitFor } = this.#context as unknown as { waitFor: Callable }
+    const name = String(asked[0])
+    const number = (this.#waits.get(name) ?? 0) + 1
+    this.#waits.set(name, number)
+    this.#watch.recorded?.waits(this.#context, name, number)
     return heard(
       this.#asked(() => waitFor(...asked)),
       value => {

@@ -80,7 +80,8 @@ export class WatchedWorkflows {
       await this.#turns()
       const given = new WatchedContext(context, this.#watch, workflow => this.#child(workflow)).given
       // Everything that the function does, and what follows from it, is done in the name of the stage.
-      const value = await inPlace(this.#watch.place(context.stage), async () => run(given))
+      const work = (): Promise<unknown> => inPlace(this.#watch.place(context), async () => run(given))
+      const value = await (this.#watch.recorded?.execution(context, work) ?? work())
       this.#watch.executionReturned(context, hasSchema ? null : textOf(value))
       return value
     } finally {

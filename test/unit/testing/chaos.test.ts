@@ -58,7 +58,8 @@ describe('chaos', () => {
   })
 
   it('does the same again with the same seed, and something else with another', async () => {
-    const faultsOf = async (seed: number) => (await live(chaos({ crashes: 1, providers: 1, clock: 1 }, { seed, kill: () => {} }))).injected
+    const faultsOf = async (seed: number) =>
+      (await live(chaos({ crashes: 1, providers: 1, clock: 1 }, { seed, kill: () => {} }))).injected
     const first = await faultsOf(11)
     expect(first.length).toBeGreaterThan(1)
     expect(await faultsOf(11)).toEqual(first)
@@ -67,8 +68,8 @@ describe('chaos', () => {
 
   it('can do each kind of fault, and every run of the runtime ends or its runtime says why', async () => {
     const seen = new Set<string>()
-    for (const profile of ['crashes', 'providers', 'disk', 'clock', 'owners'] as const) {
-      for (let seed = 1; seed <= 25; seed++) {
+    for (const profile of ['crashes', 'providers', 'disk', 'clock', 'owners', 'operators'] as const) {
+      for (let seed = 1; seed <= 14; seed++) {
         const { end, injected, runtime } = await live(chaos(profile, { seed, kill: () => {} }))
         for (const { data } of injected) seen.add(data.fault)
         const { status, code } = end as { status?: string; code?: string }
@@ -83,6 +84,7 @@ describe('chaos', () => {
       'circuit.tripped',
       'clock.jumped',
       'process.killed',
+      'run.held',
       'stage.killed',
       'store.failed',
       'store.lost',
