@@ -53,7 +53,7 @@ export async function chaosOf(
 }
 
 /** `providers` or `providers@17`. @throws OptionsError for a seed that is none */
-export function parseChaos(text: string): { readonly profile: string; readonly seed: number | undefined } {
+function parseChaos(text: string): { readonly profile: string; readonly seed: number | undefined } {
   const place = text.lastIndexOf('@')
   if (place < 0) return { profile: text, seed: undefined }
   const digits = text.slice(place + 1)

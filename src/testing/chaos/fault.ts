@@ -36,7 +36,6 @@ const faultSchema = z.discriminatedUnion('fault', [
 ])
 
 export type Fault = z.infer<typeof faultSchema>
-export type FaultName = Fault['fault']
 
 /** Undefined for what is none that this version knows. */
 export function parseFault(data: unknown): Fault | undefined {
