@@ -18,9 +18,13 @@ export function parseOptions<TSchema extends z.ZodType>(
 ): z.output<TSchema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0] as z.core.$ZodIssue
+  const issue = tellingIssue(parsed.error)
   throw new OptionsError(`${where}: ${describeIssue(issue, schema)}`, { path: issue.path.map(String).join('.') })
 }
+
+/** The issue to tell: a key that nobody knows before the one that is missing, since it is that one misspelt. */
+export const tellingIssue = ({ issues }: z.ZodError): z.core.$ZodIssue =>
+  issues.find(({ code }) => code === 'unrecognized_keys') ?? (issues[0] as z.core.$ZodIssue)
 
 /** One issue of zod as a sentence part: where and what. */
 export function describeIssue(issue: z.core.$ZodIssue, schema?: z.ZodType): string {
@@ -32,8 +36,29 @@ export function describeIssue(issue: z.core.$ZodIssue, schema?: z.ZodType): stri
   }
   // What is wrong with a key is said inside of the issue.
   const inner = issue.code === 'invalid_key' ? issue.issues[0] : undefined
-  return `${place}${(inner ?? issue).message}`
+  return `${place}${inWords((inner ?? issue).message)}`
 }
+
+/** What zod says by itself, as one would say it to a person; a schema's own words stay. */
+function inWords(message: string): string {
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? []
+  if (received === 'undefined') return `is missing; it must be ${withArticle(expected)}`
+  if (expected !== undefined) return `must be ${withArticle(expected)}, and is ${withArticle(received)}`
+  const [, bound, least] = /^Too (?:small|big): expected \w+ to (?:be|have) ([<>]=?) ?(.+)$/.exec(message) ?? []
+  if (least === undefined) return message
+  const counted = / characters?$| items?$/.test(least)
+  if (counted && bound === '>=' && least.startsWith('1 ')) return 'must not be empty'
+  const limits: Readonly<Record<string, string>> = {
+    '>=': 'at least',
+    '<=': 'at most',
+    '>': 'more than',
+    '<': 'less than',
+  }
+  return `must ${counted ? 'have' : 'be'} ${limits[bound as string]} ${least}`
+}
+
+const withArticle = (type = ''): string =>
+  type === 'undefined' || type === 'null' || type === 'NaN' ? type : `${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
 
 /** `; did you mean 'x'?`, or the known names where none is near, or nothing where none is known. */
 export function suggestion(name: string, known: readonly string[]): string {

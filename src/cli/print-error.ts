@@ -16,6 +16,7 @@ export interface PrintedError {
 /** What to do, where the message does not say it already. */
 const hints: Partial<Record<ErrorCode, string>> = {
   invalid_options: 'holdfast --help lists the commands, and holdfast <command> --help its flags',
+  invalid_config: 'mend what the message names and start again',
   invalid_value: 'mend the value that the message names and start again',
   run_conflict: 'choose another --id, or start with the same workflow and input',
   circuit_not_found: 'holdfast circuits list shows them; a circuit is there once it has been asked',

@@ -88,6 +88,11 @@ export async function runTypeCheck(task: TypeCheckTask, options: TypeCheckOption
     return { status: 'timeout', note, durationMs, findings: [inGeneral('type-check-hung', `${note}.`)] }
   }
   if (end.exitCode === 0) return { status: 'passed', note: label, durationMs, findings: [] }
+  // What a shell says where there is no such program: nothing was checked, so nothing failed.
+  if (end.exitCode === 127) {
+    const note = `${label} could not be run here: ${tellingLine(`${end.stderr}\n${end.stdout}`)}`
+    return { status: 'skipped', note, durationMs, findings: [] }
+  }
   return { status: 'failed', note: label, durationMs, findings: findingsOf(end, task, root) }
 }
 

@@ -1,7 +1,7 @@
 /** A value that a schema has checked. */
 import type { ZodType } from 'zod'
 import { type ErrorDetails, OptionsError, ValidationError } from '../../errors.ts'
-import { describeIssue } from '../../options.ts'
+import { describeIssue, tellingIssue } from '../../options.ts'
 
 /**
  * What the schema makes of the value.
@@ -11,8 +11,8 @@ import { describeIssue } from '../../options.ts'
 export function checkedValue(schema: ZodType, value: unknown, where: string, details: ErrorDetails): unknown {
   const parsed = parsedBy(schema, value, where)
   if (parsed.success) return parsed.data
-  const issue = parsed.error.issues[0]
-  throw new ValidationError(`${where}: ${issue ? describeIssue(issue) : 'is not of its form'}`, {
+  const issue = tellingIssue(parsed.error)
+  throw new ValidationError(`${where}: ${describeIssue(issue, schema)}`, {
     ...details,
     path: issue?.path.map(String).join('.') ?? '',
   })

@@ -108,7 +108,7 @@ describe('the list of models', () => {
     [[{ provider: 'a', model: 'b', prise: 1 }], /models\[0\]: unknown option 'prise'; did you mean 'price'/],
     [
       [{ provider: 'a', model: 'b', price: { inputUsdPerMTok: -1, outputUsdPerMTok: 0 } }],
-      /models\[0\]: price\.inputUsdPerMTok: Too small/,
+      /models\[0\]: price\.inputUsdPerMTok: must be at least 0/,
     ],
     [
       [

@@ -17,9 +17,7 @@ export function factsOf(examination: Examination): string[] {
 
 export function testSentence({ tests, testsNotChosen }: Examination): string {
   if (tests.length === 0)
-    return testsNotChosen > 0
-      ? `None of the ${counted(testsNotChosen, 'test file')} was asked for.`
-      : 'No test files were found.'
+    return testsNotChosen > 0 ? `${noneOf(testsNotChosen, 'was', 'was not')} asked for.` : 'No test files were found.'
   const counts = countByStatus(tests)
   const run = tests.length - counts.skipped
   const bad = [
@@ -31,10 +29,16 @@ export function testSentence({ tests, testsNotChosen }: Examination): string {
   const all = tests.length + testsNotChosen
   const share = testsNotChosen > 0 ? ` (a share was asked for: ${tests.length} of ${all})` : ''
   const skipped = counts.skipped > 0 ? `; ${counts.skipped} ${counts.skipped === 1 ? 'was' : 'were'} skipped` : ''
-  if (run === 0) return `None of the ${counted(tests.length, 'test file')} could be run here${share}.`
-  if (bad.length === 0) return `All ${counted(run, 'test file')} that ran passed${skipped}${share}.`
-  return `Of ${counted(run, 'test file')}, ${listed([...bad, `${counts.passed} passed`])}${skipped}${share}.`
+  if (run === 0) return `${noneOf(tests.length, 'could be', 'could not be')} run here${share}.`
+  if (bad.length === 0) return `${allOf(run)} that ran passed${skipped}${share}.`
+  if (run === 1) return `The test file that ran: ${listed(bad)}${skipped}${share}.`
+  const passed = counts.passed > 0 ? `${counts.passed} passed` : 'none passed'
+  return `Of ${run} test files, ${listed([...bad, passed])}${skipped}${share}.`
 }
+
+const noneOf = (count: number, could: string, couldNot: string): string =>
+  count === 1 ? `The one test file ${couldNot}` : `None of the ${count} test files ${could}`
+const allOf = (count: number): string => (count === 1 ? 'The one test file' : `All ${count} test files`)
 
 function typeSentence({ types }: Examination): string {
   if (!types) return ''

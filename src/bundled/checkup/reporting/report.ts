@@ -47,7 +47,7 @@ function verdict(examination: Examination, findings: readonly Finding[]): string
   )
   const state =
     errors > 0
-      ? `This repository needs attention: ${counted(errors, 'error')} and ${counted(warnings, 'warning')}.`
+      ? `This repository needs attention: ${[counted(errors, 'error'), ...(warnings > 0 ? [counted(warnings, 'warning')] : [])].join(' and ')}.`
       : warnings > 0
         ? `This repository is in fair order, with ${counted(warnings, 'warning')}.`
         : 'Nothing wrong was found in this repository.'

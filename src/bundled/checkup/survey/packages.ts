@@ -24,6 +24,8 @@ export interface Packages {
   program(directory: string, name: string, bin?: string): Promise<string | undefined>
   /** What is in a directory; nothing where there is none. */
   fileNames(directory: string): Promise<readonly string[]>
+  /** Every package.json that was looked at and is no JSON, absolute. */
+  unreadable(): readonly string[]
 }
 
 export function packagesOnDisk(): Packages {
@@ -32,7 +34,8 @@ export function packagesOnDisk(): Packages {
 
   const listings = new Map<string, Promise<readonly string[]>>()
   const fileNames = remembered(listings, (directory: string) => readdir(directory).catch(() => []))
-  const manifestIn = remembered(manifests, (directory: string) => readManifest(directory))
+  const unreadable: string[] = []
+  const manifestIn = remembered(manifests, (directory: string) => readManifest(directory, unreadable))
   const nearest = async (directory: string): Promise<Manifest | undefined> => {
     for (const candidate of upwards(directory)) {
       const manifest = await manifestIn(candidate)
@@ -55,7 +58,7 @@ export function packagesOnDisk(): Packages {
     const path = binOf(manifest?.content.bin, bin)
     return found !== undefined && path !== undefined ? join(found, path) : undefined
   }
-  return { nearest, installed, program, fileNames }
+  return { nearest, installed, program, fileNames, unreadable: () => unreadable }
 }
 
 export async function exists(path: string): Promise<boolean> {
@@ -85,12 +88,17 @@ function remembered<T>(
   }
 }
 
-async function readManifest(directory: string): Promise<Manifest | undefined> {
+/** Undefined where there is none, or what there is says nothing; one that is no JSON is noted. */
+async function readManifest(directory: string, unreadable: string[]): Promise<Manifest | undefined> {
+  const path = join(directory, 'package.json')
+  const text = await readFile(path, 'utf8').catch(() => undefined)
+  if (text === undefined) return undefined
   try {
-    const content: unknown = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8'))
+    const content: unknown = JSON.parse(text)
     return isRecord(content) ? manifestOf(directory, content) : undefined
   } catch {
-    return undefined // There is none, or it is not JSON: then it says nothing.
+    unreadable.push(path)
+    return undefined
   }
 }
 

@@ -3,7 +3,7 @@
  * is run, finds the type check, and notes what cannot be done here and why. It runs nothing of the repository.
  */
 import { stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { z } from 'zod'
 import { checkupDepth } from '../../../config/child-environment.ts'
 import { ValidationError } from '../../../errors.ts'
@@ -56,16 +56,18 @@ export async function survey({ path, maxTests, signal, ...choice }: SurveyOption
   const nested = checkupDepth() >= depthLimit
   const limit = nested ? 0 : Math.min(maxTests ?? testLimit, testLimit)
   const selected = await selectShare(tasks, limit, root, signal)
+  const typeCheck = nested
+    ? 'this is a checkup inside the tests of another'
+    : await findTypeCheck(root, facts.packages, facts.tools)
   return {
     root,
     files: files.length,
     tests: selected,
     runnable: tasks.length,
     notRun,
-    typeCheck: nested
-      ? 'this is a checkup inside the tests of another'
-      : await findTypeCheck(root, facts.packages, facts.tools),
+    typeCheck,
     notes: [
+      ...facts.packages.unreadable().map(path => `${relative(root, path)} is no JSON, so its package was passed over`),
       ...(truncated ? ['there are more than 100,000 files; the rest was not looked at'] : []),
       ...(nested ? ['this is a checkup inside the tests of another, so it runs no tests'] : []),
     ],

@@ -49,7 +49,7 @@ describe('the report', () => {
     expect(reportOf(example)).toMatchInlineSnapshot(`
       "# Checkup of /project
 
-      This repository needs attention: 1 error and 0 warnings. Of 3 test files, 1 failed, 1 hung and was killed and 1 passed; 1 was skipped (a share was asked for: 4 of 8). The type check (npm run typecheck) passed. The scan of 12 files found no secret and no dangerous call. By the history of 40 commits the next bug is most likely in src/a.ts.
+      This repository needs attention: 1 error. Of 3 test files, 1 failed, 1 hung and was killed and 1 passed; 1 was skipped (a share was asked for: 4 of 8). The type check (npm run typecheck) passed. The scan of 12 files found no secret and no dangerous call. By the history of 40 commits the next bug is most likely in src/a.ts.
 
       ## Tests
 

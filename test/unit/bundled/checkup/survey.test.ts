@@ -137,6 +137,13 @@ describe('the survey', () => {
     await expect(survey({ path: join(root, 'a.txt'), signal })).rejects.toBeInstanceOf(ValidationError)
   })
 
+  test('notes a package.json that is no JSON', async () => {
+    const root = await projectOf({ 'package.json': '{"name":', 'a.test.mjs': "import 'node:test'" })
+    const { notes, tests } = await survey({ path: root, signal })
+    expect(notes).toEqual(['package.json is no JSON, so its package was passed over'])
+    expect(tests).toHaveLength(1)
+  })
+
   test('works on a repository without a commit', async () => {
     const root = await projectFrom('node-tests')
     git(root, 'init', '--quiet')

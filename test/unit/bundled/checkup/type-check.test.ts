@@ -49,6 +49,13 @@ describe('the type check', () => {
     ])
   })
 
+  test('is skipped where its program is not there: then nothing was checked', async () => {
+    const root = await projectOf({ 'package.json': '{"scripts":{"typecheck":"no-such-compiler --noEmit"}}' })
+    const check = await checkOf(root)
+    expect(check).toMatchObject({ status: 'skipped', findings: [] })
+    expect(check.note).toMatch(/^npm run typecheck could not be run here: .*no-such-compiler.*not found/)
+  })
+
   test('that hangs is killed and is a finding', async () => {
     const root = await projectOf({
       'package.json': '{"scripts":{"typecheck":"node -e \\"setInterval(() => {}, 1000)\\""}}',
