@@ -1,8 +1,6 @@
 /** `holdfast run <workflow>`: starts a run and stays with it, or leaves it to a process of its own. */
-import { statSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
-import { findBundled, preview } from '../../bundled/index.ts'
+import { preview } from '../../bundled/index.ts'
 import {
   type Client,
   createIds,
@@ -18,8 +16,9 @@ import { announcement, startDetached } from '../detach.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
-import { collected, overridesOf, parseBudget, parseInput } from '../parse-flags.ts'
+import { collected, overridesOf, parseBudget } from '../parse-flags.ts'
 import { planLines } from '../print-plan.ts'
+import { runInput } from '../run-input.ts'
 import type { Session } from '../session.ts'
 import { type SpendingNotice, sayNotice, spendingNotice } from '../spending-notice.ts'
 import type { Does } from './command.ts'
@@ -82,7 +81,7 @@ export function addRun(program: Command, does: Does): void {
 async function run(session: Session, [name = '']: readonly string[], flags: RunFlags): Promise<ExitCode> {
   // All that can be wrong with what was asked is found before the store is touched.
   const given = parseBudget(flags.budget)
-  const input = await inputFor(name, flags)
+  const { input, cwd } = await runInput(name, flags)
   const overrides = overridesOf(flags)
   const loaded = await createWorkflowLoader()(name)
   const id = flags.id ?? createIds(systemClock, systemRandom).run(loaded.workflow.name)
@@ -104,7 +103,7 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
         budget,
         profile,
         tags: flags.tag,
-        cwd: findBundled(name) && directoryIn(input),
+        cwd,
         ...overrides,
       })
       if (flags.announce) session.terminal.put(announcement(id, await started.status()))
@@ -140,24 +139,6 @@ const begin = (
   input: unknown,
   options: Parameters<Runtime['start']>[2],
 ) => runtime.start(workflow, input, options)
-
-/** A bundled workflow examines the directory that one is in, unless told. */
-async function inputFor(name: string, { input, path }: RunFlags): Promise<unknown> {
-  // A text may be piped into it as it is.
-  const plainText = name === 'summarize' && input !== undefined && /^[@-]/.test(input) ? 'text' : undefined
-  const usual = path ?? (findBundled(name) && input === undefined ? '.' : undefined)
-  const given = await parseInput({ input, plainText, path: usual })
-  // Kept with the run as a whole path: whoever recovers it may be somewhere else.
-  return name === 'build' ? { ...(given as object), path: resolve((given as { path?: string }).path ?? '.') } : given
-}
-
-/** Where a bundled workflow works; what is examined before its stages, such as git, is examined there. */
-function directoryIn(input: unknown): string | undefined {
-  const { path } = (input ?? {}) as { path?: unknown }
-  if (typeof path !== 'string') return undefined
-  const directory = resolve(path)
-  return statSync(directory, { throwIfNoEntry: false })?.isDirectory() ? directory : undefined
-}
 
 async function isUnfinished(client: Client, id: string): Promise<boolean> {
   return (await client.unfinished()).includes(id)
