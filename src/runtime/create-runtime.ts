@@ -55,6 +55,7 @@ import type {
 } from './operations/operations-api.ts'
 import { createRetention, type Retention } from './operations/retention.ts'
 import { createRegistry } from './registry.ts'
+import { createBaselines } from './run/baselines.ts'
 import type { LiveRun, RunServices, SupervisedRun } from './run/live.ts'
 import { createPlaces } from './run/places.ts'
 import { waitsOf } from './run/waiting.ts'
@@ -185,6 +186,7 @@ class HoldfastRuntime implements OperatedRuntime {
       wheel: createTimerWheel(clock, work => ready.push(work)),
       attempts: createPlaces(options.stagePlaces),
       rulesOf: createStageRules(profiles, options.overrides),
+      baselines: createBaselines(store),
       snapshotText: createSnapshotText(),
       supervise: run => this.#supervise(run, binding),
       dismiss: run => {
@@ -262,6 +264,8 @@ class HoldfastRuntime implements OperatedRuntime {
   async begin(): Promise<void> {
     await this.#supervisor.start()
     await this.#retention.begin()
+    const { baselines } = this.#services
+    await Promise.all(this.#options.workflows.map(({ name, version }) => baselines.learn({ workflow: name, version })))
     if (!this.#options.recover) return
     const { skipped } = await this.#runs.recover()
     for (const { id, reason } of skipped) this.#options.log.warn({ runId: id }, `run ${id} was not taken up: ${reason}`)

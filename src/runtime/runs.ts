@@ -109,6 +109,7 @@ export class Runs {
     const { services, registry } = this.#options
     const definition = definitionOf(workflow)
     const isNew = registry.add(workflow)
+    if (isNew) void services.baselines.learn({ workflow: definition.name, version: definition.version })
     if (isNew && this.#refused.size > 0) {
       this.#refused.clear()
       this.#sleepers.note(services.clock.now())

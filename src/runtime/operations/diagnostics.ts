@@ -1,8 +1,9 @@
 /** How a run stands: where it is, what it waits for, what has gone wrong in it, and what one might do about it. */
 import { type EncodedError, RunNotFoundError } from '../../errors.ts'
 import { isEnded, type RunStatus, type Store } from '../../store/store.ts'
-import type { RunPerformance, RunResult, WaitSummary } from '../api.ts'
+import type { RunPerformance, RunResult, StagePerformance, WaitSummary } from '../api.ts'
 import { waitingFor } from '../listing.ts'
+import { readBaselines } from '../run/baselines.ts'
 import { recall, rememberedTypes, type StageRecord } from '../run/run-memory.ts'
 import { performanceOf } from '../run/run-result.ts'
 
@@ -49,6 +50,8 @@ export async function diagnosticsOf(store: Store, runId: string, now: number): P
   const open = [...memory.stages].filter(([, { endedAt }]) => endedAt === null)
   const [stage, record] = open.sort(([, a], [, b]) => a.startedAt - b.startedAt).at(-1) ?? []
   const waits = run.status === 'waiting' ? await waitingFor(store, runId, run.seq) : undefined
+  const usual = await readBaselines(store, run)
+  const performance = result?.performance ?? performanceOf(memory, until - run.createdAt, until, usual)
   const lastFailure = journal.findLast(({ type }) => type === 'attempt.failed')
   return {
     runId,
@@ -67,13 +70,19 @@ export async function diagnosticsOf(store: Store, runId: string, now: number): P
     stageHistory: Object.fromEntries(
       [...memory.stages].map(([name, known]) => [
         name,
-        { status: statusOf(known), durationMs: (known.endedAt ?? until) - known.startedAt },
+        {
+          status: statusOf(known),
+          durationMs: (known.endedAt ?? until) - known.startedAt,
+          ...baselineOf(performance.stages[name]),
+        },
       ]),
     ),
-    performance: result?.performance ?? performanceOf(memory, until - run.createdAt, until),
+    performance,
     recommendations: recommend(runId, run.status, result, waits, lastFailure && messageIn(lastFailure.data)),
   }
 }
+
+const baselineOf = ({ baselineMs }: Partial<StagePerformance> = {}) => (baselineMs === undefined ? {} : { baselineMs })
 
 const statusOf = ({ outcome }: StageRecord): string => outcome ?? 'running'
 

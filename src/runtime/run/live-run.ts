@@ -635,7 +635,10 @@ export class ActorRun implements RestorableRun, Committable {
       failure ? { error: failure.error, ...(failure.stage ? { stage: failure.stage } : {}) } : {},
       {},
     )
-    this.#outcome = buildRunResult(this, status, decodeResult(this.memory.results.get(outputKey)), this.#endedAt)
+    const { baselines } = this.services
+    const usual = baselines.of(this.spec)
+    this.#outcome = buildRunResult(this, status, decodeResult(this.memory.results.get(outputKey)), this.#endedAt, usual)
+    if (status === 'completed') baselines.note(this.#outcome)
     this.services.closeChildren(this)
   }
 }

@@ -30,6 +30,7 @@ import type { ReadyQueue } from '../commits/ready-queue.ts'
 import type { TimerPurpose } from '../commits/timer-purpose.ts'
 import type { TimerWheel } from '../commits/timer-wheel.ts'
 import type { RulesOf } from '../stage/stage-rules.ts'
+import type { Baselines } from './baselines.ts'
 import type { Places } from './places.ts'
 import type { OpenMap, RunMemory } from './run-memory.ts'
 
@@ -296,6 +297,8 @@ export interface RunServices {
   /** What a stage may know of the system around it. */
   systemState(): object
   readonly rulesOf: RulesOf
+  /** What stages usually take. */
+  readonly baselines: Baselines
   /** The persisted snapshot of a run of a built workflow. */
   readonly snapshotText: SnapshotText
   /** Starts the run's root actor under the supervisor of the runs. */

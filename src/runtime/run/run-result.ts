@@ -5,6 +5,7 @@ import { classifyError } from '../../resilience/classify.ts'
 import type { RunStatus } from '../../store/store.ts'
 import type { RunError, RunPerformance, RunResult, StagePerformance } from '../api.ts'
 import { costOf } from '../calls/run-cost.ts'
+import type { UsualDuration } from './baselines.ts'
 import type { LiveRun, RunFailure } from './live.ts'
 import type { RunMemory } from './run-memory.ts'
 
@@ -14,7 +15,14 @@ export type EndedRun = Pick<LiveRun, 'id' | 'memory' | 'failure'> & {
   readonly spec: Pick<LiveRun['spec'], 'createdAt'>
 }
 
-export function buildRunResult(run: EndedRun, status: RunStatus, output: unknown, endedAt: number): RunResult {
+/** @param usual how long its stages usually take, where that is known */
+export function buildRunResult(
+  run: EndedRun,
+  status: RunStatus,
+  output: unknown,
+  endedAt: number,
+  usual?: UsualDuration,
+): RunResult {
   const { memory, definition } = run
   const common = {
     runId: run.id,
@@ -22,7 +30,7 @@ export function buildRunResult(run: EndedRun, status: RunStatus, output: unknown
     version: definition.version,
     degraded: [...memory.degraded],
     cost: costOf(memory.counters),
-    performance: performanceOf(memory, endedAt - run.spec.createdAt, endedAt),
+    performance: performanceOf(memory, endedAt - run.spec.createdAt, endedAt, usual),
     attempts: memory.counters.attempts,
     restarts: memory.counters.restarts,
     resumes: memory.counters.resumes,
@@ -70,7 +78,12 @@ function recommend(failure: RunFailure, kind: string, runId: string): string[] {
  * Score: 1, less half the share of attempts that failed, less the share of stages that were lost. A from 0.9, B from
  * 0.8, C from 0.7, D from 0.6.
  */
-export function performanceOf(memory: RunMemory, durationMs: number, endedAt: number): RunPerformance {
+export function performanceOf(
+  memory: RunMemory,
+  durationMs: number,
+  endedAt: number,
+  usual: UsualDuration = () => undefined,
+): RunPerformance {
   const stages: Record<string, StagePerformance> = {}
   let failures = 0
   let attempts = 0
@@ -78,11 +91,8 @@ export function performanceOf(memory: RunMemory, durationMs: number, endedAt: nu
   let recovered = 0
   let lost = 0
   for (const [name, record] of memory.stages) {
-    stages[name] = {
-      durationMs: (record.endedAt ?? endedAt) - record.startedAt,
-      status: 'normal',
-      attempts: record.attempts,
-    }
+    const stageMs = (record.endedAt ?? endedAt) - record.startedAt
+    stages[name] = { durationMs: stageMs, ...against(usual(name), stageMs), attempts: record.attempts }
     failures += record.failures
     attempts += record.attempts
     if (record.failures > 0) troubled++
@@ -105,4 +115,15 @@ export function performanceOf(memory: RunMemory, durationMs: number, endedAt: nu
     recoveryRate: troubled === 0 ? 1 : recovered / troubled,
     bottlenecks: longest,
   }
+}
+
+/** Below 0.8 of what is usual is fast, above 1.2 slow. A stage that usually takes no time has no ratio to that. */
+function against(
+  baselineMs: number | undefined,
+  durationMs: number,
+): Omit<StagePerformance, 'durationMs' | 'attempts'> {
+  if (baselineMs === undefined) return { status: 'normal' }
+  if (baselineMs === 0) return { baselineMs, status: 'normal' }
+  const ratio = durationMs / baselineMs
+  return { baselineMs, ratio, status: ratio < 0.8 ? 'fast' : ratio > 1.2 ? 'slow' : 'normal' }
 }
