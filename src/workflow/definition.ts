@@ -23,6 +23,7 @@ export interface FallbackFacts extends Facts {
 export interface CompensationFacts extends Facts {
   /** What the stage had returned. */
   readonly result: unknown
+  readonly item?: unknown
   readonly idempotencyKey: string
   readonly signal: AbortSignal
 }

@@ -66,7 +66,7 @@ export interface ItemContextOf<TInput, TResults, TSignals extends Schemas, TItem
 }
 
 /** What may be said of any stage, wherever it runs. */
-interface SharedOptions<TInput, TResults, TOptional, TSchema extends ZodType | undefined> {
+interface SharedOptions<TOptional, TSchema extends ZodType | undefined> {
   readonly task?: string | undefined
   readonly profile?: string | object | undefined
   /** Of running time: waits do not count. @default the profile's */
@@ -77,8 +77,6 @@ interface SharedOptions<TInput, TResults, TOptional, TSchema extends ZodType | u
   /** A failure degrades the run and does not fail it. @default false */
   readonly optional?: TOptional
   readonly remedies?: readonly string[] | undefined
-  /** Undoes the stage, in reverse order, when the run is cancelled. */
-  readonly compensate?: ((facts: CompensationFactsOf<TInput, TResults>) => unknown) | undefined
   /** @default 'transient' */
   readonly restart?: 'transient' | 'temporary' | undefined
   /** Checks the result, and types it. */
@@ -100,11 +98,13 @@ export interface ActorOptions<
   TOptional,
   TFallback,
   TSchema extends ZodType | undefined,
-> extends SharedOptions<TInput, UntypedResults, TOptional, TSchema> {
+> extends SharedOptions<TOptional, TSchema> {
   /** Checks what the invoke gives, and types it. */
   readonly input?: TSchemaIn | undefined
   /** The result when every attempt has failed. */
   readonly fallback?: ((facts: FallbackFactsOf<TInput, UntypedResults>) => TFallback) | undefined
+  /** Undoes the stage, in reverse order, when the run is cancelled. */
+  readonly compensate?: ((facts: CompensationFactsOf<TInput, UntypedResults>) => unknown) | undefined
 }
 
 export interface StageOptions<
@@ -115,10 +115,12 @@ export interface StageOptions<
   TOptional,
   TFallback,
   TSchema extends ZodType | undefined,
-> extends SharedOptions<TInput, TResults, TOptional, TSchema>,
+> extends SharedOptions<TOptional, TSchema>,
     FlowOptions<TInput, TResults, TNeeds, TSkips> {
   /** The result when every attempt has failed. */
   readonly fallback?: ((facts: FallbackFactsOf<TInput, TResults>) => TFallback) | undefined
+  /** Undoes the stage, in reverse order, when the run is cancelled. */
+  readonly compensate?: ((facts: CompensationFactsOf<TInput, TResults>) => unknown) | undefined
 }
 
 export interface MapOptions<
@@ -130,7 +132,7 @@ export interface MapOptions<
   TOptional,
   TFallback,
   TSchema extends ZodType | undefined,
-> extends SharedOptions<TInput, TResults, TOptional, TSchema>,
+> extends SharedOptions<TOptional, TSchema>,
     FlowOptions<TInput, TResults, TNeeds, TSkips> {
   /** Pure and synchronous: the items, found once. */
   readonly over: (facts: FactsOf<TInput, TResults>) => TItems
@@ -141,6 +143,10 @@ export interface MapOptions<
   /** An item's result when every attempt at it has failed. */
   readonly fallback?:
     | ((facts: FallbackFactsOf<TInput, TResults> & ItemFacts<Jsonify<TItems[number]>>) => TFallback)
+    | undefined
+  /** Undoes the stage of an item, in reverse order, when the run is cancelled. */
+  readonly compensate?:
+    | ((facts: CompensationFactsOf<TInput, TResults> & ItemFacts<Jsonify<TItems[number]>>) => unknown)
     | undefined
 }
 

@@ -35,6 +35,7 @@ export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promis
           input: run.input,
           results: run.resultsOf(definition.ancestors),
           result: decodeResult(item ? item.map.results[item.index] : run.memory.results.get(name)),
+          ...(item ? { item: decodeResult(item.map.items[item.index]) } : {}),
           idempotencyKey: `${run.id}/${name}/compensate`,
           signal,
         }),

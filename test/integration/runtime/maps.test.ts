@@ -87,6 +87,31 @@ describe('an optional map', () => {
   })
 })
 
+describe('a map whose run is cancelled', () => {
+  it('is undone item by item, the last one first, each told its item and what it had given', async () => {
+    const world = createWorld()
+    const runtime = await world.open()
+    const undone: unknown[] = []
+    const workflow = begin()
+      .map(
+        'each',
+        {
+          over: () => [{ file: 'a' }, { file: 'b' }],
+          concurrency: 1,
+          compensate: ({ item, result }) => void undone.push(`${item.file}: ${result}`),
+        },
+        ({ item }) => `made ${item.file}`,
+      )
+      .stage('wait', ({ sleep }) => sleep('1h'))
+    const run = await runtime.start(workflow)
+    await world.clock.advance('1m')
+    await run.cancel()
+    expect(await settle(world.clock, run.result())).toMatchObject({ status: 'cancelled' })
+    expect(undone).toEqual(['b: made b', 'a: made a'])
+    await runtime.close()
+  })
+})
+
 describe('an output', () => {
   it('that throws fails the run, named and with its cause', async () => {
     const workflow = begin()
