@@ -18,6 +18,11 @@ export class TimerHeap {
     return this.#size
   }
 
+  /** How many have been added in all; the next one has this as its `order`. */
+  get added(): number {
+    return this.#order
+  }
+
   add(dueAt: number, callback: () => void): HeapTimer {
     const timer: HeapTimer = { dueAt, order: this.#order++, callback, over: false }
     push(this.#heap, timer)

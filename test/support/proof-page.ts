@@ -8,10 +8,12 @@ export interface Proof {
   readonly minutes: number
   /** The environment variables that say how much was tried, and with which seed. */
   readonly chosen: Readonly<Record<string, string>>
+  /** How long each step took. */
+  readonly took: readonly { readonly command: string; readonly minutes: number }[]
   readonly rows: readonly { readonly what: string; readonly figures: Figures }[]
 }
 
-export function proofPage({ commit, node, cores, minutes, chosen, rows }: Proof): string {
+export function proofPage({ commit, node, cores, minutes, chosen, took, rows }: Proof): string {
   const sorted = [...rows].sort((a, b) => (a.what < b.what ? -1 : 1))
   return `# Proof
 
@@ -25,6 +27,8 @@ anything diverges. [semantics.md](semantics.md) says which guarantee each test h
     .join(', ')}
 
 ${sorted.map(({ what, figures }) => `- ${what}: ${spelled(figures)}`).join('\n')}
+
+${took.map(step => `- \`${step.command}\`: ${step.minutes.toFixed(1)} minutes`).join('\n')}
 
 A property that fails prints its seed; the seeds of those that held are drawn anew each time.
 `

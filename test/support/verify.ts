@@ -1,6 +1,7 @@
 /**
  * `npm run verify`: everything that is checked before a merge, the long way: all fast and slow tests, every crash point,
- * 500 real kills, 1,000 runs of each property, 10,000 seeds of the simulator, the package. What the tests counted
+ * 500 real kills, 1,000 runs of each property, 10,000 seeds of the simulator, the planted defects, the journals on every
+ * version of Node, the package. What the tests counted
  * becomes `docs/proof.md`.
  * HOLDFAST_KILLS, HOLDFAST_CRASH_EVERY, HOLDFAST_PROPERTY_RUNS, HOLDFAST_SEEDS and HOLDFAST_SEED choose otherwise.
  */
@@ -23,13 +24,24 @@ const chosen = {
   HOLDFAST_SEED: process.env.HOLDFAST_SEED ?? '20261123',
 }
 
-/** The long properties come last: what fails soon is known soon. */
-const steps: readonly (readonly [command: string, env: 'plain' | 'long'])[] = [
-  ['npm run check', 'plain'],
-  ['npm run build', 'plain'],
-  ['npx vitest run --project slow', 'long'],
-  ['npx vitest run --project fast test/property', 'long'],
-  ['npm run package', 'plain'],
+interface Step {
+  readonly command: string
+  /** With the numbers above, and with its figures in the proof. */
+  readonly isLong: boolean
+}
+
+const plain = (command: string): Step => ({ command, isLong: false })
+const long = (command: string): Step => ({ command, isLong: true })
+
+/** What takes longest comes last: what fails soon is known soon. */
+const steps: readonly Step[] = [
+  plain('npm run check'),
+  plain('npm run build'),
+  plain('npm run package'),
+  long('npm run journals'),
+  long('npm run mutants -- --write'),
+  long('npx vitest run --project slow'),
+  long('npx vitest run --project fast test/property test/model'),
 ]
 
 const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim()
@@ -37,13 +49,18 @@ const git = (...args: string[]): string => execFileSync('git', args, { encoding:
 try {
   const commit = git('rev-parse', '--short=12', 'HEAD')
   const isClean = git('status', '--porcelain', '--', 'src', 'machines', 'test', 'package.json') === ''
-  for (const [command, env] of steps) {
+  const took: { readonly command: string; readonly minutes: number }[] = []
+  for (const { command, isLong } of steps) {
     process.stdout.write(`\n> ${command}\n`)
+    const began = performance.now()
     const [program = '', ...args] = command.split(' ')
     const { status } = spawnSync(program, args, {
       stdio: 'inherit',
-      env: { ...process.env, ...(env === 'long' ? { ...chosen, HOLDFAST_PROOF: proof } : {}) },
+      env: { ...process.env, ...(isLong ? { ...chosen, HOLDFAST_PROOF: proof } : {}) },
     })
+    const minutes = (performance.now() - began) / 60_000
+    took.push({ command, minutes })
+    process.stdout.write(`\n'${command}' took ${minutes.toFixed(1)} minutes\n`)
     if (status !== 0) {
       process.stdout.write(`\n'${command}' failed: nothing is proved\n`)
       process.exit(status ?? 1)
@@ -58,6 +75,7 @@ try {
       cores: cpus().length,
       minutes: (performance.now() - started) / 60_000,
       chosen,
+      took,
       rows: lines.map(line => JSON.parse(line)),
     }),
   )

@@ -19,27 +19,35 @@ export interface Told {
   readonly isIn: (data: string) => boolean
 }
 
+export interface GuaranteesListener {
+  readonly note: (what: string) => void
+  /** The end of a run is about to become durable. */
+  readonly ending: (runId: string) => void
+}
+
 export class Guarantees implements DiskWatch {
   readonly broken: Broken[] = []
   readonly #runs = new Map<string, DurableRun>()
-  readonly #note: (what: string) => void
-  readonly #onStatus: (runId: string, status: RunStatus) => void
+  readonly #listener: GuaranteesListener
   /** By run and row type: how many were acknowledged. */
   readonly #acknowledged = new Map<string, number>()
   #epoch = 0
 
-  constructor(note: (what: string) => void, onStatus: (runId: string, status: RunStatus) => void = () => {}) {
-    this.#note = note
-    this.#onStatus = onStatus
+  constructor(listener: GuaranteesListener) {
+    this.#listener = listener
+  }
+
+  committing(writes: readonly RunWrite[]): void {
+    for (const { runId, state } of writes) if (state && isEnded(state.status)) this.#listener.ending(runId)
   }
 
   noted(what: string): void {
-    this.#note(what)
+    this.#listener.note(what)
   }
 
   fail(invariant: Guarantee | (string & {}), message: string, runId?: string): void {
     this.broken.push({ invariant, message, ...(runId === undefined ? {} : { runId }) })
-    this.#note(`! ${invariant}: ${message}${runId === undefined ? '' : ` (${runId})`}`)
+    this.#listener.note(`! ${invariant}: ${message}${runId === undefined ? '' : ` (${runId})`}`)
   }
 
   get runIds(): readonly string[] {
@@ -131,7 +139,7 @@ export class Guarantees implements DiskWatch {
     if (!run) return
     const before = run.status
     run.committed(write)
-    if (run.status !== before) this.#onStatus(runId, run.status)
+    if (run.status !== before) this.#listener.note(`run ${runId} is ${run.status}`)
   }
 
   /** A child run is there only after its parent has written down that it asks for it. */

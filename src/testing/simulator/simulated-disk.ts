@@ -25,6 +25,8 @@ export interface DiskFaults {
 }
 
 export interface DiskWatch {
+  /** A process has handed in what it wants to be durable, which it is not yet. */
+  committing(writes: readonly RunWrite[]): void
   committed(writes: readonly RunWrite[], epoch: number): void
   noted(what: string): void
 }
@@ -98,8 +100,9 @@ export class SimulatedDisk {
           claimed = owner.epoch
           return owner
         }),
-      commit: (epoch, writes) =>
-        answer(async () => {
+      commit: (epoch, writes) => {
+        if (!life.isDead) this.#watch.committing(writes)
+        return answer(async () => {
           commits++
           if (commits === death()?.at) return dieAt(epoch, writes)
           if (!isFull && this.#chance(this.faults.full)) {
@@ -108,7 +111,8 @@ export class SimulatedDisk {
           }
           if (isFull) throw new StoreError('store_full', 'the simulated disk is full')
           return commit(epoch, writes)
-        }),
+        })
+      },
       readRun: runId => answer(() => base.readRun(runId)),
       unfinished: () => answer(() => base.unfinished()),
       load: (runIds, types) => answer(async () => (await base.load(runIds, types)).map(run => this.#damaged(run))),

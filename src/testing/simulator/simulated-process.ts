@@ -36,6 +36,7 @@ export class SimulatedProcess {
   readonly heard = new Set<string>()
   /** How many runs it has started or found. */
   started = 0
+  readonly #runs = new Map<string, Run<unknown>>()
   readonly #options: ProcessOptions
   /** It was closed or has lost the store on purpose: that its promises reject is then right. */
   #isLeaving = false
@@ -70,6 +71,16 @@ export class SimulatedProcess {
     this.#options.note(`process ${this.number} dies ${why}`)
     // Of one that has lost the store already, the lock is another's.
     if (!this.#isLeaving) void this.#options.disk.base.close()
+  }
+
+  /** Asks a run for its result once more, as one does who comes in between. */
+  ask(runId: string): void {
+    const run = this.#runs.get(runId)
+    if (!run || this.isOver || this.#isLeaving) return
+    run.result().then(
+      result => this.isDead || this.#options.heard(run, result),
+      () => {},
+    )
   }
 
   get hasLostStore(): boolean {
@@ -107,6 +118,7 @@ export class SimulatedProcess {
       throw new OptionsError('simulate: no run was started; give `start`, which starts one and returns its handle')
     }
     this.started = runs.length
+    for (const run of runs) this.#runs.set(run.id, run)
     for (const run of runs) {
       run.result().then(
         result => {

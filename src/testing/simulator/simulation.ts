@@ -75,10 +75,11 @@ export class Simulation {
       begin: stream(8),
       operator: stream(9),
     }
-    this.#guarantees = new Guarantees(
-      what => this.#note(what),
-      (runId, status) => this.#note(`run ${runId} is ${status}`),
-    )
+    this.#guarantees = new Guarantees({
+      note: what => this.#note(what),
+      // Whoever asks at such a moment must not be told before it is true.
+      ending: runId => this.#process?.ask(runId),
+    })
     this.#disk = new SimulatedDisk(this.#time, this.#random.disk, this.#guarantees)
     this.#charges = new Charges(this.#guarantees)
     const shared = {

@@ -145,14 +145,14 @@ export const durabilityMutants: readonly Mutant[] = [
   if (known?.state === 'succeeded') return attempt.recorded()`,
     ),
   ),
-  mutant(
-    'a timer of a machine of one’s own begins anew with its full time after a crash',
+  mutant('a timer of a machine of one’s own begins anew with its full time after a crash', [
     change(
       'src/runtime/actors/scheduled-events.ts',
       'Math.max(0, dueAt - services.clock.now()),\n        purpose.id,',
-      'Math.max(0, dueAt - services.clock.now()) > 0 ? 7_200_000 : 0,\n        purpose.id,',
+      'dueAt > services.clock.now() ? 7_200_000 : 0,\n        purpose.id,',
     ),
-  ),
+    change('src/runtime/actors/scheduled-events.ts', '      if (entry) this.#known.set(entry, key)\n', ''),
+  ]),
   mutant(
     'timers of the store are not armed after a crash',
     change('src/runtime/run/run-timers.ts', "if (kind !== 'scheduled' && (which", "if (kind === 'deadline' && (which"),
