@@ -110,7 +110,7 @@ class Replay {
     this.#unrecordedCalls = unrecorded
     this.#time = new SimulatedTime(turns)
     this.#startedAt = this.#time.now
-    this.#watch = new Guarantees(what => this.#note(what))
+    this.#watch = new Guarantees({ note: what => this.#note(what), ending: () => {} })
     this.#disk = new SimulatedDisk(this.#time, () => 0, this.#watch)
     this.#runs = new Map(recording.runs.map(run => [run.id, run]))
     const onFault = ({ text }: { readonly text: string }): void => this.#note(`injected: ${text}`)
