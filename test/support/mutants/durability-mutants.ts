@@ -71,13 +71,13 @@ export const durabilityMutants: readonly Mutant[] = [
     'a recorded model call is made again by a later attempt',
     change(
       calls,
-      "    if (known?.state === 'succeeded') {",
-      "    if (known?.state === 'succeeded' && attempt.number === 1) {",
+      "  if (known?.state === 'succeeded') {\n    run.dispatch(",
+      "  if (known?.state === 'succeeded' && attempt.number === 1) {\n    run.dispatch(",
     ),
   ),
   mutant(
     'the results of stages are not in the commit',
-    change(liveStage, 'run.journalResult(this.#result, where)', 'run.journalResult(undefined, where)'),
+    change(liveStage, 'this.#resultData ?? wrapResult(undefined), where)', 'wrapResult(undefined), where)'),
   ),
   mutant(
     'a commit leaves out a lone row of the journal',
@@ -159,11 +159,6 @@ export const durabilityMutants: readonly Mutant[] = [
   ),
   mutant('a child run is started a second time by a later execution', [
     change(children, '  const id = known\n    ?', '  const id = known && attempt.incarnation === 1\n    ?'),
-    change(
-      children,
-      "key.slice(key.lastIndexOf(':') + 1)",
-      "key.slice(key.lastIndexOf(':') + (attempt.incarnation === 1 ? 1 : 0))",
-    ),
     change(children, '  if (!known) {', '  if (!known || attempt.incarnation > 1) {'),
   ]),
   mutant(

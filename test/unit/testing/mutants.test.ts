@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { mutants } from '../support/mutants/mutants.ts'
-import { planted } from '../support/mutants/planted-tree.ts'
+import { mutants } from '../../support/mutants/mutants.ts'
+import { planted } from '../../support/mutants/planted-tree.ts'
 
 describe('the planted defects', () => {
   it('still fit the source, each in one place', () => {
