@@ -4,10 +4,11 @@
  */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname } from 'node:path'
 import { type RunStatus, StoreError, systemClock } from '../index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { describeError, type PrintedError, putError } from './print-error.ts'
+import { logFile } from './run-log.ts'
 import type { Session } from './session.ts'
 import { quoted } from './shell.ts'
 
@@ -76,13 +77,11 @@ function argumentsOf(session: Session, { name, id, flags }: DetachedStart): stri
   return args
 }
 
-/** The progress of detached runs is kept in `logs/workflow-YYYYMMDD.log`. */
+/** The process writes the log itself; what it says beside that, as it dies of something, goes there, too. */
 function openLog(session: Session): { file: number; path: string } {
-  const directory = join(session.directory, 'logs')
-  const day = new Date(systemClock.now()).toISOString().slice(0, 10).replaceAll('-', '')
-  const path = join(directory, `workflow-${day}.log`)
+  const path = logFile(session.directory, systemClock.now())
   try {
-    mkdirSync(directory, { recursive: true })
+    mkdirSync(dirname(path), { recursive: true })
     return { file: openSync(path, 'a'), path }
   } catch (error) {
     const code = ['ENOSPC', 'EDQUOT'].includes((error as { code: string }).code) ? 'store_full' : 'store_readonly'
@@ -94,6 +93,13 @@ function openLog(session: Session): { file: number; path: string } {
     )
   }
 }
+
+/** The session of the process of a detached run: nobody listens, and its log tells what happens. */
+export const unheard = (session: Session): Session => ({
+  ...session,
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  terminal: { ...session.terminal, say() {}, pin() {} },
+})
 
 /** What the process of a detached run writes to stdout, on one line, when its start is durable. */
 export const announcement = (id: string, status: RunStatus): string => JSON.stringify({ started: { id, status } })

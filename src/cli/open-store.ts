@@ -1,5 +1,6 @@
 /** The two ways into a store: beside its owner, or as its owner. Both are closed again, whatever happens. */
 import { type Client, createClient, createRuntime, type Runtime, type RuntimeOptions } from '../index.ts'
+import { bothLoggers, createRunLog } from './run-log.ts'
 import type { Session } from './session.ts'
 
 /** Reads, and hands commands to the owner. A store that does not exist is empty. */
@@ -18,10 +19,21 @@ export async function asOwner<T>(
   options: Pick<RuntimeOptions, 'workflows' | 'mode' | 'chaos'>,
   work: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
-  const runtime = await createRuntime({ ...options, store: session.store, logger: session.log, recover: false })
+  const log = createRunLog({
+    directory: session.directory,
+    level: session.logLevel,
+    onFailure: message => session.terminal.say(message),
+  })
+  const logger = bothLoggers(session.log, log.logger)
   try {
-    return await work(runtime)
+    const runtime = await createRuntime({ ...options, store: session.store, logger, recover: false })
+    try {
+      log.follow(runtime)
+      return await work(runtime)
+    } finally {
+      await runtime.close()
+    }
   } finally {
-    await runtime.close()
+    await log.close()
   }
 }

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CliPlace, createCliPlace } from '../support/cli.ts'
 import { gated, hurried, reporting, slow, unruly } from '../support/cli-workflows.ts'
@@ -81,6 +83,18 @@ describe('holdfast run', () => {
     expect(stderr).toContain('no such luck')
     expect(stderr).toContain('holdfast runs events f1')
     expect(stderr).not.toMatch(/^\s+at /m)
+  })
+
+  it('keeps a readable log of the day, with the reason of a failure and what to do', async () => {
+    await place.run('run', 'unruly.ts', '--input', '{"how":"fail"}', '--id', 'l1')
+    const [file = ''] = readdirSync(join(place.directory, '.holdfast/logs'))
+    expect(file).toMatch(/^workflow-\d{8}\.log$/)
+    const lines = readFileSync(join(place.directory, '.holdfast/logs', file), 'utf8').split('\n')
+    const ofRun = lines.filter(line => line.includes(' - [l1] '))
+    expect(ofRun[0]).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z - run - INFO - \[l1\] workflow 'unruly' version 1 started$/)
+    expect(ofRun.join('\n')).toMatch(/- stage - ERROR - \[l1\] act failed \(\d+ms\): TypeError: no such luck/)
+    expect(ofRun.join('\n')).toMatch(/- run - ERROR - \[l1\] error context: type runtime, category/)
+    expect(ofRun.join('\n')).toMatch(/- run - INFO - \[l1\] recommendation: /)
   })
 
   it('exits 0 for a run that degraded, and 6 with --strict', async () => {

@@ -12,7 +12,7 @@ import {
 } from '../../index.ts'
 import { chaosOf } from '../chaos-flag.ts'
 import { conduct } from '../conduct.ts'
-import { announcement, startDetached } from '../detach.ts'
+import { announcement, startDetached, unheard } from '../detach.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
@@ -75,7 +75,7 @@ export function addRun(program: Command, does: Does): void {
       'in development: inject faults of this profile (crashes, disk, providers, clock, owners, operators, all), as profile@seed the same again',
     )
     .addOption(new Option('--announce').hideHelp())
-    .action(does<RunFlags>(run))
+    .action(does<RunFlags>((session, args, flags) => run(flags.announce ? unheard(session) : session, args, flags)))
 }
 
 async function run(session: Session, [name = '']: readonly string[], flags: RunFlags): Promise<ExitCode> {
