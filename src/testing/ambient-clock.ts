@@ -16,3 +16,14 @@ export function withHeldAmbient<T>(now: () => number, random: Random, work: () =
     Math.random = given.random
   }
 }
+
+/** Runs `work` with `Math.random` given by `random`. */
+export function withHeldRandom<T>(random: Random, work: () => T): T {
+  const given = Math.random
+  Math.random = random
+  try {
+    return work()
+  } finally {
+    Math.random = given
+  }
+}

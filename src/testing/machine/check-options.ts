@@ -51,7 +51,9 @@ const anObject = <T>() =>
 const invariant = z.custom<Invariant<never>>(value => typeof value === 'function', { error: 'must be a function' })
 
 const optionsSchema = z.strictObject({
-  invariants: z.union([z.array(invariant), z.record(z.string(), invariant)]).optional(),
+  invariants: z
+    .union([z.array(invariant), z.record(z.string(), invariant)], { error: 'must be functions, by name or in a list' })
+    .optional(),
   seeds: z
     .union([z.int().min(1), z.array(z.int()).min(1)], { error: 'must be a number of walks, or a list of seeds' })
     .optional(),

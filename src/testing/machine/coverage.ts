@@ -4,6 +4,7 @@
  */
 import type { AnyMachineSnapshot, AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate'
 import { z } from 'zod'
+import { OptionsError } from '../../errors.ts'
 import { parseOptions } from '../../options.ts'
 import { ensureMachine } from './machine-argument.ts'
 import { MachineWorld, type Witness } from './machine-world.ts'
@@ -31,6 +32,13 @@ export interface Coverage {
   readonly transitions: Covered<CoveredTransition>
   /** What was never reached, for people. */
   toString(): string
+  /** For a drawing: each state node and each transition by the ids of XState's own nodes, covered or not. */
+  overlay(): CoverageOverlay
+}
+
+export interface CoverageOverlay {
+  readonly states: readonly { readonly id: string; readonly covered: boolean }[]
+  readonly transitions: readonly (CoveredTransition & { readonly covered: boolean })[]
 }
 
 /**
@@ -47,13 +55,30 @@ export function coverageOf(
 ): Coverage {
   ensureMachine(machine, 'coverageOf')
   const { input } = parseOptions(z.strictObject({ input: z.unknown().optional() }), options, 'coverageOf options')
+  if (!Array.isArray(traces) || !traces.every(Array.isArray)) {
+    throw new OptionsError(
+      'coverageOf: the traces must be a list of traces, each a list of events: coverageOf(machine, [trace])',
+    )
+  }
   const recorder = new CoverageRecorder([machine])
-  for (const trace of traces) {
+  for (const trace of traces as readonly Trace[]) {
     const world = new MachineWorld(machine, 'holdfast', recorder)
-    world.start(input)
+    start(world, input)
     for (const step of trace) applyStep(world, typeof step === 'string' ? { type: step } : step)
   }
   return recorder.coverage()
+}
+
+function start(world: MachineWorld, input: unknown): void {
+  try {
+    world.start(input)
+  } catch (error) {
+    throw new OptionsError(
+      `coverageOf: the first transition threw ${error instanceof Error ? error.message : String(error)}; if the machine needs an input, give it as \`input\``,
+      {},
+      { cause: error },
+    )
+  }
 }
 
 /** Gathers over many walks; machines are told apart by their ids. */
@@ -85,7 +110,21 @@ export class CoverageRecorder implements Witness {
       [...this.#transitions.values()].map(({ transition, reached }) => ({ value: transition, reached })),
     )
     const coverage = { states, transitions }
-    return Object.defineProperty(coverage, 'toString', { value: () => textOf(coverage) })
+    // Beside the data, so that it stays the same as JSON.
+    return Object.defineProperties(coverage, {
+      toString: { value: () => textOf(coverage) },
+      overlay: { value: () => this.#overlay() },
+    }) as Coverage
+  }
+
+  #overlay(): CoverageOverlay {
+    return {
+      states: [...this.#states].map(([id, { reached }]) => ({ id, covered: reached })),
+      transitions: [...this.#transitions.values()].map(({ transition, reached }) => ({
+        ...transition,
+        covered: reached,
+      })),
+    }
   }
 
   #add(node: AnyStateNode): void {
@@ -123,7 +162,7 @@ export function eventText(type: string): string {
   if (type === '') return 'always'
   const after = /^xstate\.after\.([^.]+)\./.exec(type)
   if (after) return `after ${after[1]}`
-  const end = /^xstate\.(done|error)\.(?:actor|state)\.(.*)$/.exec(type)
+  const end = /^xstate\.(done|error|snapshot)\.(?:(?:actor|state)\.)?(.*)$/.exec(type)
   return end ? `${end[1]}(${end[2]})` : type
 }
 

@@ -5,7 +5,8 @@
 
 /** The first difference as `context.paidAt: a Date and not a string`, or undefined. */
 export function differenceOf(expected: unknown, actual: unknown, path: string): string | undefined {
-  if (Object.is(expected, actual)) return undefined
+  // 0 and -0 are the same to hardly any program, and JSON does not keep the sign.
+  if (expected === actual || Object.is(expected, actual)) return undefined
   if (isActor(expected) && isActor(actual)) {
     return expected.id === actual.id ? undefined : `${path}: actor '${expected.id}' and not '${actual.id}'`
   }
@@ -53,6 +54,7 @@ function kindOf(value: unknown): string {
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'number') return String(value)
   if (isObject(value) && !Array.isArray(value) && kindOf(value) !== 'Object') return `a ${kindOf(value)}`
   const text = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? String(value))
   return text.length > 80 ? `${text.slice(0, 80)}…` : text

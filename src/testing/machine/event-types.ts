@@ -24,8 +24,8 @@ export interface EventType {
 }
 
 /**
- * The events that can be sent to the machine, in the order in which it names them.
- * @param forms what they carry, by type; a type that only a wildcard of the machine takes is added
+ * The events that can be sent to the machine, in the order in which it names them; for a wildcard one that it takes.
+ * @param forms what they carry, by type; a type that only a wildcard of the machine takes stands for that wildcard
  * @throws OptionsError for a form of an event that the machine never takes, or of which no data can be derived
  */
 export function eventTypesOf(machine: AnyStateMachine, forms: EventForms = {}): readonly EventType[] {
@@ -38,7 +38,9 @@ export function eventTypesOf(machine: AnyStateMachine, forms: EventForms = {}): 
       event: type,
     })
   }
-  const types = [...new Set([...named, ...Object.keys(forms)])]
+  const known = [...new Set([...named, ...Object.keys(forms)])]
+  const unnamed = wildcards.filter(wildcard => !Object.keys(forms).some(type => matchesWildcard(type, wildcard)))
+  const types = [...known, ...unnamed.map(wildcard => exampleOf(wildcard, known))]
   const declared = declaredForms(machine)
   return types.map(type => {
     const form = forms[type] ?? declared[type]
@@ -62,6 +64,13 @@ const descriptorsIn = (node: AnyStateNode): string[] => [
 
 const matchesWildcard = (type: string, wildcard: string): boolean =>
   wildcard === '*' || type === wildcard.slice(0, -2) || type.startsWith(wildcard.slice(0, -1))
+
+/** `mouse.any` for `mouse.*`; for `*` a type that the machine does not name. */
+function exampleOf(wildcard: string, known: readonly string[]): string {
+  let example = wildcard === '*' ? 'any' : `${wildcard.slice(0, -1)}any`
+  while (known.includes(example)) example += '.other'
+  return example
+}
 
 /** `setup({ schemas: { events: { PAY: z.object(…) } } })`, where the values are schemas that can be read. */
 function declaredForms(machine: AnyStateMachine): EventForms {

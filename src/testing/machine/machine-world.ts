@@ -5,6 +5,9 @@
  * Holdfast's keeps it with the time that remains.
  */
 import { type AnyMachineSnapshot, type AnyStateMachine, type AnyTransitionDefinition, createEmptyActor } from 'xstate'
+import { seededRandom } from '../../time/random.ts'
+import { withHeldRandom } from '../ambient-clock.ts'
+import { stateText } from './state-text.ts'
 
 /** Whether what is scheduled outlives a crash: with XState's own persistence not, on Holdfast's runtime it does. */
 export type Persistence = 'xstate' | 'holdfast'
@@ -33,6 +36,9 @@ export interface Child {
   readonly src: string | undefined
 }
 
+/** Microsteps of one event beyond which transitions that follow by themselves (`always`, `raise`) go round for ever. */
+const mostMicrosteps = 10_000
+
 /** A timer that fires more often than this at one instant is a loop without end. */
 const mostAtOnce = 10_000
 
@@ -40,6 +46,7 @@ export class MachineWorld {
   readonly machine: AnyStateMachine
   readonly #persistence: Persistence
   readonly #witness: Witness | undefined
+  readonly #random = seededRandom(1)
   #snapshot!: AnyMachineSnapshot
   #scheduled: Scheduled[] = []
   #nextId = 0
@@ -107,6 +114,8 @@ export class MachineWorld {
    * @throws what stands in the way of persisting or restoring it
    */
   crash(): void {
+    const missing = Object.entries(this.#snapshot.children).find(([, child]) => child === undefined)
+    if (missing) throw new Error(`actor '${missing[0]}' has no implementation; give it in setup({ actors })`)
     const text = JSON.stringify(this.machine.getPersistedSnapshot(this.#snapshot))
     this.#snapshot = this.machine.restoreSnapshot(JSON.parse(text), this.#scope([])) as AnyMachineSnapshot
     if (this.#persistence === 'xstate') this.#scheduled = []
@@ -120,7 +129,8 @@ export class MachineWorld {
 
   #take(step: (scope: never) => unknown): AnyMachineSnapshot {
     const requested: Requested[] = []
-    const next = step(this.#scope(requested)) as AnyMachineSnapshot
+    // Of its own: what one machine draws by itself must not change what another draws that is compared with it.
+    const next = withHeldRandom(this.#random, () => step(this.#scope(requested))) as AnyMachineSnapshot
     for (const request of requested) this.#schedule(request)
     return next
   }
@@ -142,8 +152,11 @@ export class MachineWorld {
   /** What XState calls the actor's scope, of an actor that nobody runs; a new one each time, as its `transition` does. */
   #scope(requested: Requested[]): never {
     const self = createEmptyActor()
+    let microsteps = 0
     self.system.inspect(event => {
-      if (event.type !== '@xstate.microstep' || !this.#witness) return
+      if (event.type !== '@xstate.microstep') return
+      if (++microsteps > mostMicrosteps) throw endless(event.snapshot as AnyMachineSnapshot)
+      if (!this.#witness) return
       for (const taken of event._transitions) this.#witness.took(taken)
       this.#witness.entered(event.snapshot as AnyMachineSnapshot)
     })
@@ -162,3 +175,8 @@ export class MachineWorld {
     return scope as never
   }
 }
+
+const endless = ({ value }: AnyMachineSnapshot): Error =>
+  new Error(
+    `after ${mostMicrosteps} microsteps of one event it still goes on by itself, in '${stateText(value)}': transitions with \`always\` or raised events lead round for ever`,
+  )

@@ -1,7 +1,8 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { assign, createMachine, fromPromise, raise, setup, spawnChild } from 'xstate'
 import { z } from 'zod'
-import { checkMachine, checkTrace, coverageOf, machineMatchers } from '../../../src/testing.ts'
+import { checkMachine, checkTrace, coverageOf, eventsOf, machineMatchers } from '../../../src/testing.ts'
 
 expect.extend(machineMatchers)
 
@@ -190,7 +191,40 @@ describe('checkMachine', () => {
     expect(Math.abs(Date.now() - Date.UTC(2026, 0, 1))).not.toBeLessThan(1000)
   })
 
+  it('says of transitions that go round for ever where they do, and comes to an end itself', () => {
+    const round = createMachine({ id: 'round', initial: 'a', states: { a: { always: 'b' }, b: { always: 'a' } } })
+    const { violation } = checkMachine(round)
+    expect(violation).toMatchObject({ invariant: 'nothing throws', message: expect.stringContaining('for ever') })
+  })
+
+  it('sends an event for each wildcard of the machine', () => {
+    const mouse = createMachine({
+      id: 'mouse',
+      initial: 'idle',
+      states: { idle: { on: { 'mouse.*': 'moved', '*': 'lost' } }, moved: {}, lost: { on: { BACK: 'idle' } } },
+    })
+    expect(checkMachine(mouse).coverage.transitions.never).toEqual([])
+    const types = new Set(fc.sample(eventsOf(mouse), { numRuns: 50, seed: 1 }).map(({ type }) => type))
+    expect([...types].sort()).toEqual(['BACK', 'any', 'mouse.any'])
+  })
+
+  it('names an actor without an implementation', () => {
+    const calls = createMachine({ id: 'calls', initial: 'a', states: { a: { invoke: { id: 'load', src: 'load' } } } })
+    expect(checkMachine(calls).violation?.message).toContain("actor 'load' has no implementation")
+  })
+
+  it('takes chance that a machine draws in a transition for no loss in a crash, nor the sign of a zero', () => {
+    const draws = createMachine({
+      id: 'draws',
+      context: () => ({ drawn: Math.random(), zero: 0 }),
+      on: { DRAW: { actions: assign({ drawn: () => Math.random(), zero: -0 }) } },
+    })
+    const { ok, report } = checkMachine(draws)
+    expect(ok, report).toBe(true)
+  })
+
   it.each([
+    [{ invariants: { a: 1 } }, 'must be functions, by name or in a list'],
     [{ invariant: {} }, "did you mean 'invariants'?"],
     [{ seeds: 0 }, 'seeds'],
     [{ events: { PAYY: z.object({}) } }, "did you mean 'PAY'?"],
@@ -233,6 +267,27 @@ describe('coverageOf', () => {
       event: 'BREAK',
       targets: ['light.dark'],
     })
+  })
+})
+
+describe('coverageOf of what cannot be covered', () => {
+  it.each([['BREAK'], [['BREAK']].map(() => 'BREAK'), undefined])('refuses %j in place of a list of traces', traces => {
+    expect(() => coverageOf(light, traces as never)).toThrow('coverageOf(machine, [trace])')
+  })
+
+  it('says that an input is missing', () => {
+    const fed = createMachine({ id: 'fed', context: ({ input }) => ({ n: (input as { n: number }).n }) })
+    expect(() => coverageOf(fed, [['GO']])).toThrow('give it as `input`')
+  })
+
+  it('gives a drawing each node and transition by their ids, beside what is written as JSON', () => {
+    const coverage = coverageOf(light, [['BREAK']])
+    const { states, transitions } = coverage.overlay()
+    expect(states.filter(({ covered }) => covered).map(({ id }) => id)).toEqual(['light.green', 'light.dark'])
+    expect(transitions).toContainEqual(
+      expect.objectContaining({ source: 'light.dark', event: 'MEND', targets: ['light.green'], covered: false }),
+    )
+    expect(Object.keys(JSON.parse(JSON.stringify(coverage)))).toEqual(['states', 'transitions'])
   })
 })
 
