@@ -67,17 +67,25 @@ export function requestOf(options: CallOptions, task: string, stage: string, whe
   }
 }
 
-/** The schema as a model is told it. @throws OptionsError for what has no form in JSON */
+/**
+ * The schema as a model is told it: of what it gives, or where that has no form in JSON, since it is made of the answer,
+ * of what it takes.
+ * @throws OptionsError where neither has
+ */
 function told(schema: z.ZodType, where: string): object {
-  try {
-    return z.toJSONSchema(schema)
-  } catch (error) {
-    throw new OptionsError(
-      `${where}: a model cannot be told of it: ${error instanceof Error ? error.message : String(error)}; ask for what JSON has, such as a text, and make of the answer what you need`,
-      {},
-      { cause: error },
-    )
+  let refusal: unknown
+  for (const io of ['output', 'input'] as const) {
+    try {
+      return z.toJSONSchema(schema, { io })
+    } catch (error) {
+      refusal ??= error
+    }
   }
+  throw new OptionsError(
+    `${where}: a model cannot be told of it: ${refusal instanceof Error ? refusal.message : String(refusal)}; ask for what JSON has, such as a text, and make of the answer what you need`,
+    {},
+    { cause: refusal },
+  )
 }
 
 /** Equal requests have equal hashes: a call is recognised by what it asks. */

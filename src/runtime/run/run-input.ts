@@ -2,6 +2,7 @@
  * The input of a run as text, and back. What is kept is what was given; the schema makes of it what the stages see, at
  * the start and again when the run is restored, so both see the same.
  */
+import { ValidationError } from '../../errors.ts'
 import type { JsonText } from '../../store/store.ts'
 import type { WorkflowDefinition } from '../../workflow/definition.ts'
 import { encodeJson } from '../../workflow/results.ts'
@@ -10,7 +11,15 @@ import { checkedValue } from '../stage/checked-value.ts'
 /** @throws ValidationError when the input is no JSON, or not of the form that the workflow declares */
 export function keptInput(definition: WorkflowDefinition, input: unknown): JsonText {
   const text = encodeJson(input, `input of workflow '${definition.name}'`) ?? ''
-  inputOf(definition, text)
+  try {
+    inputOf(definition, text)
+  } catch (error) {
+    if (!(error instanceof ValidationError) || !definition.input?.safeParse(input).success) throw error
+    throw new ValidationError(
+      `${error.message}; an input is kept as JSON, so its schema must take what that gives back: z.coerce.date() in the place of z.date()`,
+      error.details,
+    )
+  }
   return text
 }
 

@@ -133,6 +133,26 @@ describe('a schema', () => {
   })
 })
 
+describe('a schema that makes something else of the answer', () => {
+  it('is told by what it takes, and makes it anew of what was recorded', async () => {
+    const world = createWorld()
+    const provider = scriptedProvider([{ object: { at: '2026-01-01' } }], { loop: true })
+    const runtime = await world.open({ providers: [provider] })
+    const schema = z.object({ at: z.string().transform(text => new Date(text)) })
+    const workflow = begin().stage('a', async ({ model, attempt }) => {
+      const { object } = await model.generate({ prompt: 'q', schema })
+      if (attempt === 1) throw new Error('once more')
+      return object.at.getUTCFullYear()
+    })
+    const result = await settle(world.clock, (await runtime.start(workflow)).result())
+    expect(result).toMatchObject({ success: true, output: 2026, cost: { replayedCalls: 1 } })
+    expect(provider.calls.map(({ request }) => request.schema)).toMatchObject([
+      { properties: { at: { type: 'string' } } },
+    ])
+    await runtime.close()
+  })
+})
+
 describe('a check', () => {
   it('that is asynchronous is refused with a sentence, as it would let everything pass', async () => {
     const world = createWorld()

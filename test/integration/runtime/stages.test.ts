@@ -489,6 +489,23 @@ describe('a map', () => {
 })
 
 describe('an input', () => {
+  it('whose schema takes only what JSON does not keep is refused with what to write instead', async () => {
+    const world = createWorld()
+    const runtime = await world.open()
+    const of = (at: z.ZodType) =>
+      defineWorkflow({ name: 'w', version: '1', input: z.object({ at }) }).stage(
+        'a',
+        ({ input }) => input.at instanceof Date,
+      )
+    await expect(runtime.start(of(z.date()), { at: new Date(0) })).rejects.toMatchObject({
+      name: 'ValidationError',
+      message: expect.stringMatching(/at: .*a date.*kept as JSON.*z\.coerce\.date\(\)/),
+    })
+    const run = await runtime.start(of(z.coerce.date()), { at: new Date(0) })
+    expect(await settle(world.clock, run.result())).toMatchObject({ output: true })
+    await runtime.close()
+  })
+
   it('that is invalid starts nothing', async () => {
     const world = createWorld()
     const runtime = await world.open()
