@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
@@ -82,9 +82,17 @@ async function measure(file: string, signalled: number): Promise<void> {
   for (let n = 0; n < signalled; n++) {
     const id = n % 2 === 0 ? `asker-${1 + ((n * 7919) % copies)}` : `parent-${1 + ((n * 7919) % copies)}.wait.1`
     const before = performance.now()
+    const cpuBefore = process.cpuUsage()
     const run = await runtime.get(id)
     await run.signal('go', n)
     answered.push(performance.now() - before)
+    if (n === 0) {
+      // Nothing is warm yet: neither the code nor the pages of the file.
+      const { user, system } = process.cpuUsage(cpuBefore)
+      console.log(
+        `the first signal: ${(answered[0] as number).toFixed(1)} ms, ${((user + system) / 1000).toFixed(1)} ms of CPU`,
+      )
+    }
     const result = await run.result()
     ended.push(performance.now() - before)
     if (!result.success || result.output !== n) throw new Error(`run ${id} gave ${JSON.stringify(result)}`)
@@ -103,6 +111,7 @@ async function measure(file: string, signalled: number): Promise<void> {
   const closing = performance.now()
   await runtime.close()
   console.log(`close: ${(performance.now() - closing).toFixed(0)} ms`)
+  console.log(`(load ${(loadavg()[0] as number).toFixed(1)} on ${availableParallelism()} cores)`)
 }
 
 if (process.argv[2] === 'measure') await measure(process.argv[3] as string, 200)

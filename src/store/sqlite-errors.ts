@@ -38,6 +38,9 @@ export function storeFailure(failure: unknown, path: string, doing: string): Hol
   )
 }
 
+/** What SQLite itself does not mind, and what no store is without. */
+export const damaged = (what: string): Error => Object.assign(new Error(what), { errcode: sqlite.corrupt })
+
 export const isBusy = (failure: unknown): boolean => primaryCode(failure) === sqlite.busy
 
 /** Of a read: a transaction of before write-ahead logging was cut off, and only a writer can undo it. */
@@ -111,9 +114,9 @@ function kindOf(failure: unknown, path: string): StoreFailureCode {
   return 'store_failed'
 }
 
-/** Rows that are read one after the other come without a code. */
+/** Rows that are read one after the other come without a code, and a part of the store that is missing is damage too. */
 const saysDamaged = (failure: unknown): boolean =>
-  failure instanceof Error && failure.message.includes('database disk image is malformed')
+  failure instanceof Error && /database disk image is malformed|no such (?:table|column|index)/.test(failure.message)
 
 function primaryCode(failure: unknown): number | undefined {
   const code = (failure as { errcode?: unknown } | null)?.errcode

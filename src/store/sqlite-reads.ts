@@ -97,7 +97,10 @@ const sleepingTimers = (above: string): string =>
 
 function prepareReads(database: SqliteDatabase) {
   return {
-    run: database.prepare(`SELECT ${runColumns} FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`),
+    run: database.prepare(
+      `SELECT ${runColumns}, (SELECT max(j.seq) FROM journal j WHERE j.run = r.id) AS lastSeq
+        FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`,
+    ),
     unfinished: database.prepare(
       `SELECT r.run_id FROM run_states s INDEXED BY run_states_not_completed JOIN runs r ON r.id = s.run
         WHERE s.status <> 'completed' AND s.status IN (SELECT value FROM json_each(?)) ORDER BY s.run LIMIT ?`,
@@ -139,6 +142,8 @@ interface RunColumns extends Omit<RunRow, 'tags' | 'parent' | 'source'> {
   readonly tags: string
   readonly parentRunId: string | null
   readonly parentStage: string | null
+  /** The number of its last event, where that was asked for; null where it has none. */
+  readonly lastSeq?: number | null
 }
 
 interface ReplyColumns {
@@ -150,7 +155,7 @@ function runOf(columns: RunColumns): RunRow
 function runOf(columns: RunColumns | undefined): RunRow | undefined
 function runOf(columns: RunColumns | undefined): RunRow | undefined {
   if (!columns) return undefined
-  const { row: _, source, tags, parentRunId, parentStage, ...rest } = columns
+  const { row: _, source, tags, parentRunId, parentStage, lastSeq: __, ...rest } = columns
   return {
     ...rest,
     ...(source === null ? {} : { source }),
@@ -197,13 +202,20 @@ function loadRun(
   const { row } = columns
   return [
     {
-      run: runOf(columns),
+      run: { ...runOf(columns), seq: columns.lastSeq ?? columns.seq },
       journal: journal.all(row, ...journalTypes).map(journalOf),
       ledger: (statements.ledgerOfRow.all(row) as LedgerRow[]).map(entry => ({ ...entry })),
       timers: (statements.timers.all(row) as TimerRow[]).map(timer => ({ ...timer })),
       signals: (statements.signals.all(row) as SignalRow[]).map(signal => ({ ...signal, consumed: false })),
+      ...mendedOf(columns),
     },
   ]
+}
+
+/** The journal knows better than a damaged number: to go on from a wrong one would be refused for ever. */
+function mendedOf({ seq, lastSeq }: RunColumns): Pick<StoredRun, 'mended'> {
+  if (lastSeq === undefined || lastSeq === null || lastSeq === seq) return {}
+  return { mended: [`the number of its last event is ${lastSeq}, and its row said ${seq}`] }
 }
 
 function reading<T>(database: SqliteDatabase, work: () => T): T {

@@ -14,7 +14,7 @@ import {
 } from './refusals.ts'
 import { searchText } from './run-listing.ts'
 import type { SqliteDatabase, SqliteStatement } from './sqlite-driver.ts'
-import { isConstraint } from './sqlite-errors.ts'
+import { damaged, isConstraint } from './sqlite-errors.ts'
 import { purgeRuns } from './sqlite-purge.ts'
 import { rollBack } from './sqlite-schema.ts'
 import {
@@ -129,8 +129,11 @@ export function sqliteWrites(database: SqliteDatabase, path: string): SqliteWrit
   return {
     takeEpoch: claimant =>
       inTransaction(() => {
-        const { epoch } = statements.takeEpoch.get(claimant.pid, claimant.host, claimant.at) as { epoch: number }
-        return { pid: claimant.pid, host: claimant.host, epoch, claimedAt: claimant.at }
+        const taken = statements.takeEpoch.get(claimant.pid, claimant.host, claimant.at) as
+          | { epoch: number }
+          | undefined
+        if (!taken) throw damaged('the row that says who owns it is gone')
+        return { pid: claimant.pid, host: claimant.host, epoch: taken.epoch, claimedAt: claimant.at }
       }),
     commit: (epoch, writes) =>
       inTransaction(() => {

@@ -161,6 +161,8 @@ export interface StoredRun {
   readonly timers: readonly TimerRow[]
   /** The signals that nobody has taken yet, in order. */
   readonly signals: readonly SignalRow[]
+  /** What was damaged and could be told from the rest, in sentences. */
+  readonly mended?: readonly string[] | undefined
 }
 
 export interface RunFilter {

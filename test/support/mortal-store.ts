@@ -50,7 +50,8 @@ export function mortalStore(file: string, death: Death | undefined, onWrite: () 
       if (isLast && death.mode === 'before') die()
       dyingBefore = isLast && death.mode === 'torn' ? death.statement : 0
       const value = await write(...given)
-      if (isLast && death.mode === 'after') die()
+      // One that had fewer statements this time is torn at its end.
+      if (isLast) die()
       return value
     }
     Object.assign(mortal, { [name]: lethal })

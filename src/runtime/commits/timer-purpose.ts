@@ -1,3 +1,5 @@
+import type { TimerRow } from '../../store/store.ts'
+
 /** What is to happen when a durable timer is due. Kept with the timer, as JSON. */
 export type TimerPurpose =
   | { readonly kind: 'deadline' }
@@ -19,3 +21,24 @@ export type TimerPurpose =
       readonly id: string
       readonly event: unknown
     }
+
+const kinds: readonly string[] = [
+  'deadline',
+  'wallTime',
+  'delay',
+  'sleep',
+  'wait',
+  'wake',
+  'scheduled',
+] satisfies TimerPurpose['kind'][]
+
+/** Why the row of a timer says nothing that could be done when it is due; undefined where it does. */
+export function faultOfTimer({ dueAt, data }: TimerRow): string | undefined {
+  if (!Number.isFinite(dueAt)) return 'nobody knows when it is due'
+  try {
+    const { kind } = JSON.parse(data) as { kind?: unknown }
+    return typeof kind === 'string' && kinds.includes(kind) ? undefined : 'nobody knows what it is for'
+  } catch (error) {
+    return (error as Error).message
+  }
+}

@@ -233,6 +233,8 @@ export interface Attempt {
 /** The durable timers of a run. */
 export interface RunTimers {
   set(key: string, dueAt: number, purpose: TimerPurpose): void
+  /** Sets it unless it is set: the row of one that was lost is made anew by who waits for it. */
+  ensure(key: string, dueAt: number, purpose: TimerPurpose): void
   clear(key: string): void
   dueAt(key: string): number | undefined
   /** The timers of one kind, with when they are due. */

@@ -2,10 +2,12 @@
  * What a run knows, in memory: its results, ledger, inbox and counters. The store is the truth and this is a cache of
  * it: `recall` makes the same memory from what was stored. Values are JSON text, so that no stage shares an object.
  */
+
 import type { JournalRow, JsonText, LedgerRow, SignalRow, StoredRun } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
 import { type ResultText, unwrapResult } from '../../workflow/results.ts'
 import type { Budget, DegradedPart } from '../api.ts'
+import { faultOfTimer } from '../commits/timer-purpose.ts'
 
 /** Numbers of a run that outlive the process. */
 export interface Counters {
@@ -241,6 +243,12 @@ export function recall(stored: StoredRun): RunMemory {
     if (read(`signal ${signal.ordinal} (${signal.name})`, signal.payload, false) !== undefined)
       memory.inbox.push(signal)
   }
+  // A timer that is lost would never come due: the stage that it was for begins again, with its record.
+  for (const timer of stored.timers) {
+    const fault = faultOfTimer(timer)
+    if (fault !== undefined) memory.corrupt.push({ what: `timer ${timer.key}`, message: fault, breaksSnapshot: true })
+  }
+  for (const message of stored.mended ?? []) memory.corrupt.push({ what: 'run', message, breaksSnapshot: false })
   Object.assign(memory.counters, read('counters', stored.run.counters, false))
   return memory
 }

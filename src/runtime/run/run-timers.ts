@@ -4,7 +4,7 @@
  * absolute due times. While a run is paused only the timers of the run as a whole are armed.
  */
 import type { TimerRow } from '../../store/store.ts'
-import type { TimerPurpose } from '../commits/timer-purpose.ts'
+import { faultOfTimer, type TimerPurpose } from '../commits/timer-purpose.ts'
 import type { WheelTimer } from '../commits/timer-wheel.ts'
 import type { LiveRun, RunTimers } from './live.ts'
 
@@ -17,8 +17,10 @@ export class DurableTimers implements RunTimers {
 
   constructor(run: LiveRun, rows: readonly TimerRow[]) {
     this.#run = run
-    this.#rows = new Map(rows.map(row => [row.key, row]))
-    this.#scheduled = rows.filter(isScheduled)
+    const sound = rows.filter(row => faultOfTimer(row) === undefined)
+    for (const { key } of rows.filter(row => !sound.includes(row))) run.pending.clearTimer(key)
+    this.#rows = new Map(sound.map(row => [row.key, row]))
+    this.#scheduled = sound.filter(isScheduled)
   }
 
   set(key: string, dueAt: number, purpose: TimerPurpose): void {
@@ -26,6 +28,10 @@ export class DurableTimers implements RunTimers {
     this.#rows.set(key, row)
     this.#run.pending.setTimer(row)
     if (purpose.kind !== 'scheduled') this.#arm(row)
+  }
+
+  ensure(key: string, dueAt: number, purpose: TimerPurpose): void {
+    if (!this.#rows.has(key)) this.set(key, dueAt, purpose)
   }
 
   clear(key: string): void {

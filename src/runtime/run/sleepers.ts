@@ -27,6 +27,9 @@ export interface Sleepers {
   close(): void
 }
 
+/** A damaged time is due at once: the run that is woken sees what it is. */
+const isDue = (dueAt: number, now: number): boolean => dueAt <= now || !Number.isFinite(dueAt)
+
 /** Timers that are read at once, and so the most runs that are woken at once. */
 const page = 200
 /** After a store that could not be read. */
@@ -53,7 +56,7 @@ export function createSleepers({ store, clock, wheel, log, passesOver, wake }: S
       const timers = await store.sleepingTimers({ limit: page, ...(above ? { above } : {}) })
       const now = clock.now()
       const asleep = timers.filter(({ runId }) => !passesOver(runId))
-      const due = new Set(asleep.filter(({ dueAt }) => dueAt <= now).map(({ runId }) => runId))
+      const due = new Set(asleep.filter(({ dueAt }) => isDue(dueAt, now)).map(({ runId }) => runId))
       if (due.size > 0) await wake([...due])
       const next = asleep.find(({ dueAt }) => dueAt > now)
       if (next) return next.dueAt

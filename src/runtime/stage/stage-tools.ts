@@ -24,8 +24,8 @@ export async function sleep(attempt: Attempt, durationMs: number): Promise<void>
     if (!known) {
       run.putLedger({ stage: stage.name, key, kind: 'sleep', state: 'intended', data: JSON.stringify({ until }) })
       run.journal('sleep.begun', { key, until }, stage.where(attempt))
-      run.timers.set(`sleep:${stage.name}:${key}`, until, { kind: 'sleep', stage: stage.name, key })
     }
+    run.timers.ensure(`sleep:${stage.name}:${key}`, until, { kind: 'sleep', stage: stage.name, key })
     answer = attempt.awaitAnswer(key, { stage: stage.name, kind: 'sleep', until })
   })
   await answer
@@ -61,10 +61,10 @@ export async function waitFor(attempt: Attempt, signal: string, given: object): 
       const asked = { name: signal, ...(until === undefined ? {} : { until }) }
       run.putLedger({ stage: stage.name, key, kind: 'signal', state: 'intended', data: JSON.stringify(asked) })
       run.journal('wait.begun', { key, ...asked }, stage.where(attempt))
-      if (until !== undefined)
-        run.timers.set(`wait:${stage.name}:${key}`, until, { kind: 'wait', stage: stage.name, key })
     }
     const { until } = JSON.parse(run.ledger(stage.name, key)?.data ?? '{}') as { until?: number }
+    if (until !== undefined)
+      run.timers.ensure(`wait:${stage.name}:${key}`, until, { kind: 'wait', stage: stage.name, key })
     answer = attempt.awaitAnswer(key, { stage: stage.name, kind: 'signal', name: signal, until })
     run.waits.expect(stage, key, signal)
     run.waits.deliver()

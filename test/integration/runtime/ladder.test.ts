@@ -205,7 +205,43 @@ describe('a damaged row', () => {
     await runtime.close()
   })
 
-  it('of counters, tags or timers costs what it holds, and no more', async () => {
+  it.each(['3', '99', "'x'"])('of the number of its last event (%s) is told from the journal', async seq => {
+    const { done, bench, runtime } = await damaged(`UPDATE run_states SET seq = ${seq}`)
+    const run = await runtime.get('r')
+    await run.signal('go', 1)
+    expect(await settle(bench.clock, run.result())).toMatchObject(whole)
+    expect(done).toEqual(['a', 'x', 'y'])
+    expect(await typesOf(run)).toContain('record.corrupt')
+    await runtime.close()
+  })
+
+  it.each(["data = '{'", `data = '{"kind":"dance"}'`, "due_at = 'soon'"])(
+    'of a timer (%s) lets its stage begin again, with its recorded steps, and keeps no other run from waking',
+    async damage => {
+      const done: string[] = []
+      const sleeper = defineWorkflow({ name: 'sleeper', version: '1' }).stage('a', async ({ step, sleep, runId }) => {
+        await step('s', () => void done.push(runId))
+        await sleep('1h')
+        return 'rested'
+      })
+      const bench = benchFor(sleeper)
+      const first = await bench.open()
+      for (const id of ['r', 'other']) await first.start(sleeper, undefined, { id })
+      await bench.clock.advance('5s')
+      await first.close()
+      await bench.damage(`UPDATE timers SET ${damage} WHERE run = 1`)
+      const runtime = await bench.open()
+      for (const id of ['r', 'other']) {
+        const run = await runtime.get(id)
+        expect(await settle(bench.clock, run.result(), 60_000)).toMatchObject({ success: true, output: 'rested' })
+      }
+      expect(done).toEqual(['r', 'other'])
+      expect(await typesOf(await runtime.get('r'))).toContain('record.corrupt')
+      await runtime.close()
+    },
+  )
+
+  it('of counters or tags costs what it holds, and no more', async () => {
     const { bench, runtime } = await damaged(`UPDATE run_states SET counters = '{'; UPDATE runs SET tags = '['`)
     const run = await runtime.get('r')
     expect((await runtime.list()).items).toHaveLength(1)

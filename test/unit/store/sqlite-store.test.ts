@@ -215,6 +215,17 @@ test('the database of another program is refused and stays as it was', async () 
 
 const command = { id: 'c', name: 'cancel', runId: 'r', args: '{}', at: 1 }
 
+test.each(['DELETE FROM ownership', 'DROP TABLE ledger'])(
+  'a store that lacks a part of itself (%s) is damaged',
+  async sql => {
+    const file = await storeWithARun()
+    const database = (await loadSqliteDriver()).open(file)
+    database.exec(sql)
+    database.close()
+    await refusal(sqliteStore(file).claim(claimant), 'store_corrupt', file)
+  },
+)
+
 test('a truncated file and one with a damaged header are reported as corrupt', async () => {
   const whole = await storeWithARun()
   const bytes = readFileSync(whole)
