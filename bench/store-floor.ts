@@ -28,6 +28,8 @@ export interface Throughput {
   readonly workflowsPerSecond: number
   /** User and system time of this process, for each stage. */
   readonly cpuMicrosPerStage: number
+  /** Of one workflow, from its start to its end. */
+  readonly latencyMs: { readonly median: number; readonly p99: number }
 }
 
 export const workloadW = { workflows: 1000, stages: 5, bytes: 1000, inFlight: 100 } as const
@@ -153,20 +155,31 @@ function groupCommit<T>(commit: (batch: readonly T[]) => Promise<void>): (write:
     })
 }
 
-async function measure(workload: Workload, workflow: (index: number) => Promise<void>): Promise<Throughput> {
+export async function measure(
+  workload: Omit<Workload, 'bytes' | 'file'>,
+  workflow: (index: number) => Promise<void>,
+): Promise<Throughput> {
   const cpuBefore = process.cpuUsage()
   const begun = performance.now()
+  const latencies: number[] = []
   let next = 0
   const lane = async (): Promise<void> => {
-    while (next < workload.workflows) await workflow(next++)
+    while (next < workload.workflows) {
+      const started = performance.now()
+      await workflow(next++)
+      latencies.push(performance.now() - started)
+    }
   }
   await Promise.all(Array.from({ length: workload.inFlight }, lane))
   const seconds = (performance.now() - begun) / 1000
   const cpu = process.cpuUsage(cpuBefore)
   const stages = workload.workflows * workload.stages
+  latencies.sort((a, b) => a - b)
+  const percentile = (share: number): number => latencies[Math.floor(latencies.length * share)] as number
   return {
     workflowsPerSecond: Math.round(workload.workflows / seconds),
     cpuMicrosPerStage: Math.round(((cpu.user + cpu.system) / stages) * 10) / 10,
+    latencyMs: { median: percentile(0.5), p99: percentile(0.99) },
   }
 }
 

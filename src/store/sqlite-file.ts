@@ -21,7 +21,8 @@ import { isOwned, type OwnershipLock, takeOwnership } from './sqlite-ownership.t
 import { realPathOf } from './sqlite-path.ts'
 import { type SqliteReads, sqliteReads } from './sqlite-reads.ts'
 import { schemaVersion } from './sqlite-schema.ts'
-import { type SqliteWrites, sqliteWrites } from './sqlite-writes.ts'
+import { SqliteWriter, type WriterThreadOptions } from './sqlite-writer.ts'
+import { sqliteWrites } from './sqlite-writes.ts'
 import type { Store, StoreDescription, StoreFinding, StoreOwner } from './store.ts'
 
 interface Connection {
@@ -30,7 +31,7 @@ interface Connection {
 }
 
 interface Claim extends Connection {
-  readonly writes: SqliteWrites
+  readonly writer: SqliteWriter
   readonly owner: StoreOwner
   readonly lock: OwnershipLock
 }
@@ -38,29 +39,26 @@ interface Claim extends Connection {
 export class StoreFile {
   readonly #path: string
   readonly #loadDriver: () => Promise<SqliteDriver>
+  readonly #thread: WriterThreadOptions | undefined
   #driver: SqliteDriver | undefined
   #claim: Claim | undefined
   #idle: (Connection & { readonly isWritable: boolean }) | undefined
   #opened = 0
 
-  constructor(path: string, loadDriver: () => Promise<SqliteDriver>) {
+  constructor(path: string, loadDriver: () => Promise<SqliteDriver>, thread: WriterThreadOptions | undefined) {
     this.#path = path
     this.#loadDriver = loadDriver
+    this.#thread = thread
   }
 
   /** Does the work, with its failure told in the words of the store. */
-  attempt<T>(doing: string, work: () => T): T {
+  async use<T>(doing: string, work: (driver: SqliteDriver) => T | Promise<T>): Promise<T> {
+    this.#driver ??= await this.#loadDriver()
     try {
-      return work()
+      return await work(this.#driver)
     } catch (error) {
       throw storeFailure(error, this.#path, doing)
     }
-  }
-
-  async use<T>(doing: string, work: (driver: SqliteDriver) => T): Promise<T> {
-    this.#driver ??= await this.#loadDriver()
-    const driver = this.#driver
-    return this.attempt(doing, () => work(driver))
   }
 
   /** What the reads give, or `empty` where there is no store yet. */
@@ -100,7 +98,8 @@ export class StoreFile {
         const writes = sqliteWrites(database, this.#path)
         const owner = writes.takeEpoch(claimant)
         this.#closeIdle()
-        this.#claim = { ...this.#connected(database, true), writes, owner, lock }
+        const writer = new SqliteWriter({ writes, path, location: this.#path, thread: this.#thread })
+        this.#claim = { ...this.#connected(database, true), writer, owner, lock }
         return owner
       } catch (error) {
         database.close()
@@ -113,9 +112,9 @@ export class StoreFile {
   }
 
   /** The writes of the claim with this epoch. */
-  held(epoch: number): SqliteWrites {
+  held(epoch: number): SqliteWriter {
     if (!this.#claim) throw leaseLost(this.#path, epoch, undefined)
-    return this.#claim.writes
+    return this.#claim.writer
   }
 
   owner(driver: SqliteDriver): StoreOwner | undefined {
@@ -123,7 +122,9 @@ export class StoreFile {
     return isOwned(driver, realPathOf(this.#path)) ? this.#connection(driver)?.reads.lastOwner() : undefined
   }
 
-  describe(driver: SqliteDriver): StoreDescription {
+  async describe(driver: SqliteDriver): Promise<StoreDescription> {
+    const claim = this.#claim
+    const ofThread = await claim?.writer.threadSettings()
     const connection = this.#connection(driver)
     return {
       kind: 'sqlite',
@@ -133,7 +134,9 @@ export class StoreFile {
       settings: {
         driver: driver.name,
         ...(connection ? fileSettings(connection.database) : {}),
-        ...(this.#claim ? durabilityOf(this.#claim.database) : {}),
+        // Of the connection that commits.
+        ...(claim ? (ofThread ?? durabilityOf(claim.database)) : {}),
+        ...(claim ? { commits_in: ofThread ? 'a thread of their own' : 'the thread that asks' } : {}),
       },
     }
   }
@@ -157,12 +160,16 @@ export class StoreFile {
     return connection ? `${this.#opened}/${connection.reads.dataVersion()}` : ''
   }
 
-  close(): void {
+  /** What was asked before is done first. */
+  async close(): Promise<void> {
     const claim = this.#claim
     this.#claim = undefined
     try {
       this.#closeIdle()
+      await claim?.writer.close()
       if (claim) closeWriter(claim.database)
+    } catch (error) {
+      throw storeFailure(error, this.#path, 'its closing')
     } finally {
       claim?.lock.release()
     }

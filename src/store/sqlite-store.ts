@@ -1,26 +1,48 @@
 /**
  * The store in one SQLite file, for one machine. What it acknowledged survives power loss: write-ahead log and FULL
  * sync, both read back when it is claimed. One live process owns it, by a lock that dies with the process; readers and
- * `enqueueCommand` work beside the owner. SQLite answers in the calling thread: a commit is done when its call returns.
+ * `enqueueCommand` work beside the owner. SQLite answers in the thread that calls it; the owner's writes get a thread of
+ * their own in a process that is busy.
  */
 import { resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { watchCommands } from './sqlite-command-watch.ts'
 import { loadSqliteDriver, type SqliteDriver } from './sqlite-driver.ts'
 import { StoreFile } from './sqlite-file.ts'
+import type { WriterThreadOptions } from './sqlite-writer.ts'
 import { insertCommand } from './sqlite-writes.ts'
 import type { Store } from './store.ts'
+
+/** Node reads what is built; run from the sources, a store has no thread of its own. */
+const isBuilt = import.meta.url.endsWith('.js')
+
+const writerThread: WriterThreadOptions = {
+  start: data =>
+    new Worker(new URL('./sqlite-thread.js', import.meta.url), {
+      workerData: data,
+      name: 'holdfast store',
+      // What this process was told to load or to evaluate first is no business of the thread.
+      execArgv: [],
+    }),
+  afterCommits: 50,
+}
 
 /**
  * A store in the file at `path`, which is made, with its directories, when it is written first.
  * @param loadDriver which SQLite to use; the one at hand unless told
+ * @param thread the thread for the owner's writes, or none; it uses the SQLite at hand
  */
-export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver> = loadSqliteDriver): Store {
-  const file = new StoreFile(resolve(path), loadDriver)
+export function sqliteStore(
+  path: string,
+  loadDriver: () => Promise<SqliteDriver> = loadSqliteDriver,
+  thread: WriterThreadOptions | undefined = isBuilt && loadDriver === loadSqliteDriver ? writerThread : undefined,
+): Store {
+  const file = new StoreFile(resolve(path), loadDriver, thread)
   const watch = watchCommands(() => file.version())
   return {
     claim: claimant => file.use('the claim', driver => file.claim(driver, claimant)),
     async commit(epoch, writes) {
-      file.attempt(`a commit of ${writes.length} runs`, () => file.held(epoch).commit(epoch, writes))
+      return file.held(epoch).commit(epoch, writes)
     },
 
     readRun: runId => file.read(undefined, reads => reads.run(runId)),
@@ -34,10 +56,10 @@ export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver
 
     readEvents: (after, limit) => file.read([], reads => reads.events(after, limit)),
     async purge(epoch, filter) {
-      return file.attempt('a purge', () => file.held(epoch).purge(epoch, filter))
+      return file.held(epoch).purge(epoch, filter)
     },
     async purgeCommands(epoch, before) {
-      return file.attempt('a purge of commands', () => file.held(epoch).purgeCommands(epoch, before))
+      return file.held(epoch).purgeCommands(epoch, before)
     },
     backup: target => file.use('a backup', driver => file.copyTo(driver, resolve(target))),
     verify: () => file.use('a check', driver => file.verify(driver)),
@@ -50,7 +72,7 @@ export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver
       }),
     pendingCommands: () => file.read([], reads => reads.pendingCommands()),
     async replyToCommand(epoch, commandId, reply) {
-      file.attempt('the reply to a command', () => file.held(epoch).reply(epoch, commandId, reply))
+      return file.held(epoch).reply(epoch, commandId, reply)
     },
     readReply: commandId => file.read(undefined, reads => reads.reply(commandId)),
     onCommands: listener => watch.add(listener),
@@ -58,7 +80,7 @@ export function sqliteStore(path: string, loadDriver: () => Promise<SqliteDriver
     describe: () => file.use('its description', driver => file.describe(driver)),
     async close() {
       watch.stop()
-      file.attempt('its closing', () => file.close())
+      await file.close()
     },
   }
 }

@@ -32,8 +32,8 @@ interface Writer {
   kill(): Promise<void>
 }
 
-async function startWriter(file: string): Promise<Writer> {
-  const child = spawn(process.execPath, ['--import', 'tsx', writerScript, file], {
+async function startWriter(file: string, ...more: string[]): Promise<Writer> {
+  const child = spawn(process.execPath, ['--import', 'tsx', writerScript, file, ...more], {
     stdio: 'pipe',
   })
   running.add(child)
@@ -96,13 +96,16 @@ async function expectWhole(file: string, acknowledged: ReadonlyMap<string, numbe
   await store.close()
 }
 
-test('after kill -9 at any moment every acknowledged write is there, and the next owner claims at once', async () => {
-  const file = join(directory, 'killed.db')
+test.each([
+  ['in the thread that asks', []],
+  ['in a thread of their own', ['thread']],
+])('after kill -9 at any moment of commits %s every acknowledged write is there', async (_, more) => {
+  const file = join(directory, `killed${more.join('-')}.db`)
   const random = seededRandom(20261123)
   const acknowledged = new Map<string, number>()
   let lastEpoch = 0
   for (let kill = 0; kill < 12; kill++) {
-    const writer = await startWriter(file)
+    const writer = await startWriter(file, ...more)
     expect(writer.epoch).toBe(lastEpoch + 1)
     lastEpoch = writer.epoch
     await writer.reached(1 + Math.floor(random() * 90))

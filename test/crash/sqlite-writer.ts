@@ -1,16 +1,21 @@
 /**
  * The process that the crash tests kill: it claims the store at `argv[2]` and commits for ever, in batches over several
- * runs with values from small to large, and prints each write once it has been acknowledged.
+ * runs with values from small to large, and prints each write once it has been acknowledged. With `thread` as `argv[3]`
+ * the commits are made in a thread of their own.
  */
 import { writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { sqliteStore } from '../../src/store/sqlite-store.ts'
 import type { RunWrite } from '../../src/store/store.ts'
+import { storeWithThread, untilInThread } from '../support/writer-thread.ts'
 
 const say = (line: string): void => void writeSync(1, `${line}\n`)
 
-const store = sqliteStore(process.argv[2] as string)
+const file = process.argv[2] as string
+const inThread = process.argv[3] === 'thread'
+const store = inThread ? storeWithThread(file) : sqliteStore(file)
 const { epoch } = await store.claim({ pid: process.pid, host: hostname(), at: Date.now() })
+if (inThread) await untilInThread(store)
 say(`claimed ${epoch}`)
 
 store.onCommands(async () => {

@@ -81,8 +81,11 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
       return
     }
     writing = false
+    // What became dirty meanwhile is the next batch, and its commit begins before what this one sets off.
+    const hasWaited = dirty.size > 0
     for (const target of written) target.committed()
-    if (dirty.size > 0) schedule()
+    if (hasWaited) void flush()
+    else if (dirty.size > 0) schedule()
     settleWaiting()
   }
 

@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest'
+import { type Committable, createCommitPipeline } from '../../../src/runtime/commits/commit-pipeline.ts'
+import type { RunWrite, Store } from '../../../src/store/store.ts'
+
+const microtasks = () => new Promise<void>(resolve => setImmediate(resolve))
+
+/** A store whose commits take as long as the test says. */
+function createWorld({ isIdle }: { isIdle: () => boolean } = { isIdle: () => true }) {
+  const batches: string[][] = []
+  const turns: (() => void)[] = []
+  const acknowledged: string[] = []
+  let finish = (): void => {}
+  const store = {
+    commit: (_epoch: number, writes: readonly RunWrite[]) => {
+      batches.push(writes.map(({ runId }) => runId))
+      return new Promise<void>(resolve => {
+        finish = resolve
+      })
+    },
+  } as unknown as Store
+  const pipeline = createCommitPipeline({
+    store,
+    epoch: 1,
+    defer: work => turns.push(work),
+    isIdle,
+    now: () => 0,
+    onFailure: error => expect.unreachable(String(error)),
+  })
+  const target = (runId: string): Committable => ({
+    takeWrite: () => ({ runId }),
+    committed: () => void acknowledged.push(runId),
+  })
+  return {
+    batches,
+    acknowledged,
+    pipeline,
+    target,
+    turn: () => turns.shift()?.(),
+    get turnsAsked() {
+      return turns.length
+    },
+    async finish() {
+      finish()
+      await microtasks()
+    },
+  }
+}
+
+describe('group commit', () => {
+  it('takes into the next batch what became dirty meanwhile, and begins it before anything else happens', async () => {
+    const world = createWorld({ isIdle: () => false })
+    world.pipeline.mark(world.target('a'))
+    for (let turns = 0; turns < 10; turns++) world.turn()
+    expect(world.batches).toEqual([['a']])
+    world.pipeline.mark(world.target('b'))
+    world.pipeline.mark(world.target('c'))
+    expect(world.batches).toHaveLength(1)
+    await world.finish()
+    expect(world.acknowledged).toEqual(['a'])
+    expect(world.batches).toEqual([['a'], ['b', 'c']])
+    expect(world.turnsAsked).toBe(0)
+  })
+
+  it('waits for what is ready where nothing has waited yet', async () => {
+    let idle = false
+    const world = createWorld({ isIdle: () => idle })
+    world.pipeline.mark(world.target('a'))
+    world.turn()
+    expect(world.batches).toEqual([])
+    world.pipeline.mark(world.target('b'))
+    idle = true
+    world.turn()
+    expect(world.batches).toEqual([['a', 'b']])
+  })
+
+  it('has settled when what was marked, and what became dirty meanwhile, is durable', async () => {
+    const world = createWorld()
+    world.pipeline.mark(world.target('a'))
+    world.turn()
+    world.pipeline.mark(world.target('b'))
+    let settled = false
+    const settling = world.pipeline.settled().then(() => {
+      settled = true
+    })
+    await world.finish()
+    expect(settled).toBe(false)
+    await world.finish()
+    await settling
+    expect(world.acknowledged).toEqual(['a', 'b'])
+  })
+})
