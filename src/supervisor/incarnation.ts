@@ -89,7 +89,7 @@ export class Incarnation {
 
   #ended(): void {
     const snapshot = this.snapshot()
-    if (snapshot.status === 'error') stopOrphans(snapshot)
+    if (snapshot.status === 'error') stopWhatIsLeft(this.actor, snapshot)
     if (this.#phase !== 'live') return
     this.#phase = 'over'
     this.#onExit(exitOf(snapshot))
@@ -105,11 +105,27 @@ function exitOf(snapshot: Snapshot<unknown>): Exit {
  * A machine that throws by itself leaves its children running (XState 5.33), and theirs likewise. Only a root can be
  * stopped by the public `stop()`, so the method behind it is called.
  */
-function stopOrphans(snapshot: unknown): void {
+function stopWhatIsLeft(actor: AnyActor, snapshot: unknown): void {
+  cleanUp(actor, snapshot)
   const { children } = snapshot as { children?: Record<string, AnyActor | undefined> }
   for (const child of Object.values(children ?? {})) {
-    const last = child?.getSnapshot()
-    ;(child as unknown as { _stop?: () => void } | undefined)?._stop?.()
-    if ((last as Snapshot<unknown> | undefined)?.status === 'error') stopOrphans(last)
+    if (!child) continue
+    const last = child.getSnapshot() as Snapshot<unknown>
+    ;(child as unknown as { _stop?: () => void })._stop?.()
+    if (last.status === 'error') stopWhatIsLeft(child, last)
+  }
+}
+
+/**
+ * A callback whose listener throws is left with what it holds: XState 5.33 runs its cleanup only when it is stopped. So
+ * its logic is told of a stop, once more after its end.
+ */
+function cleanUp(actor: AnyActor, snapshot: unknown): void {
+  const logic = actor.logic as AnyActorLogic & { readonly config?: unknown }
+  if (typeof logic.config !== 'function' || logic.start === undefined) return
+  try {
+    logic.transition(snapshot, { type: 'xstate.stop' }, { self: actor } as never)
+  } catch {
+    // What a cleanup throws concerns nobody: the actor has failed already.
   }
 }

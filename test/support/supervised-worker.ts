@@ -94,4 +94,4 @@ export const finish = (sup: Supervisor, path: string): void => sup.child(path).s
 
 export const propertyRuns = Number(process.env.HOLDFAST_PROPERTY_RUNS ?? 100)
 /** Properties are given the time that their number of runs needs. */
-export const propertyTimeoutMs = Math.max(20_000, propertyRuns * 200)
+export const propertyTimeoutMs = Math.max(60_000, propertyRuns * 200)

@@ -4,6 +4,7 @@ import { createActor } from 'xstate'
 import {
   type ChildExitedEvent,
   type SupervisorDecision,
+  type SupervisorMachineEvent,
   type SupervisorMachineInput,
   supervisorContextSchema,
   supervisorMachine,
@@ -61,6 +62,8 @@ function running(input: SupervisorMachineInput) {
       return actor.getSnapshot().context.decision as SupervisorDecision
     },
     isOver: () => !actor.getSnapshot().matches('running'),
+    status: () => actor.getSnapshot().status,
+    tell: (event: SupervisorMachineEvent) => actor.send(event),
   }
 }
 
@@ -73,7 +76,7 @@ const property = <T extends [unknown, ...unknown[]]>(
 vi.setConfig({ testTimeout: propertyTimeoutMs })
 
 describe('the supervisor machine decides', () => {
-  it('property 9: a restart iff permanent, or transient and abnormal', () => {
+  it('property 9, pure: a child is restarted iff permanent, or transient and abnormal', () => {
     property<[SupervisorMachineInput, Exit]>(inputs, exits, (input, exit) => {
       const decision = running({ ...input, intensity: 1 }).decide(exit)
       const isWanted = exit.restart === 'permanent' || (exit.restart === 'transient' && exit.reason === 'abnormal')
@@ -81,20 +84,20 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 10: never a restart of a temporary child', () => {
+  it('never restarts a temporary child', () => {
     property<[SupervisorMachineInput, Exit]>(inputs, exits, (input, exit) => {
       expect(running(input).decide({ ...exit, restart: 'temporary' }).kind).toBe('leave')
     })
   })
 
-  it('properties 11, 12, 13: who goes along is the strategy and nothing else', () => {
+  it('has who goes along decided by the strategy and nothing else', () => {
     property<[SupervisorMachineInput, Exit]>(inputs, failures, (input, exit) => {
       const scope = { 'one-for-one': 'child', 'one-for-all': 'all', 'rest-for-one': 'rest' }[input.strategy]
       expect(running({ ...input, intensity: 1 }).decide(exit)).toMatchObject({ kind: 'restart', scope })
     })
   })
 
-  it('property 18: the same for the same state, event and chance', () => {
+  it('property 18, pure: equal state, event and seed give equal decisions', () => {
     property<[SupervisorMachineInput, Exit[]]>(inputs, fc.array(exits, { maxLength: 20 }), (input, sequence) => {
       const [one, other] = [running(input), running(input)]
       for (const exit of sequence) {
@@ -104,7 +107,7 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('properties 19, 20: N restarts in any window and no more, an age of exactly the period included', () => {
+  it('property 19, pure: with limit N exactly N restarts pass in any window, and one more escalates', () => {
     property<[SupervisorMachineInput, Exit[]]>(inputs, fc.array(failures, { maxLength: 30 }), (input, sequence) => {
       const machine = running(input)
       const times: number[] = []
@@ -121,7 +124,22 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 21: limit 0 escalates on the first failure', () => {
+  it('property 20, pure: at an age of exactly the period a restart still counts, to the millisecond', () => {
+    property<[SupervisorMachineInput, Exit, number]>(
+      inputs,
+      failures,
+      fc.constantFrom(-1, 0, 1),
+      (input, exit, off) => {
+        const machine = running({ ...input, intensity: 1 })
+        expect(machine.decide(exit).kind).toBe('restart')
+        const decision = machine.decide({ ...exit, stepMs: input.periodMs + off })
+        expect(decision.kind).toBe(off === 1 ? 'restart' : 'escalate')
+        expect(decision.counters.restarts).toBe(off === 1 ? 1 : 2)
+      },
+    )
+  })
+
+  it('property 21, pure: limit 0 escalates on the first failure', () => {
     property<[SupervisorMachineInput, Exit]>(inputs, failures, (input, exit) => {
       const machine = running({ ...input, intensity: 0 })
       expect(machine.decide(exit)).toMatchObject({ kind: 'escalate', rule: 'intensity' })
@@ -129,7 +147,7 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 22: a clock that steps back neither frees nor loses units', () => {
+  it('property 22, pure: a clock that steps back neither frees nor loses units', () => {
     const steps = fc.array(fc.tuple(failures, fc.boolean(), fc.integer({ min: 1, max: 100_000 })), { maxLength: 20 })
     property<[SupervisorMachineInput, [Exit, boolean, number][]]>(inputs, steps, (input, sequence) => {
       const [stepped, steady] = [running(input), running(input)]
@@ -142,7 +160,7 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 23: a failed start attempt counts like a failure', () => {
+  it('property 23, pure: failed start attempts count', () => {
     property<[SupervisorMachineInput, boolean[]]>(
       inputs,
       fc.array(fc.boolean(), { minLength: 6, maxLength: 12 }),
@@ -174,7 +192,7 @@ describe('the supervisor machine decides', () => {
     )
   })
 
-  it('property 24: the window keeps at most N + 1 entries, and the context stays JSON data', () => {
+  it('property 24, pure: the window keeps at most N + 1 entries', () => {
     property<[SupervisorMachineInput, Exit[]]>(inputs, fc.array(failures, { maxLength: 40 }), (input, sequence) => {
       const machine = running(input)
       for (const exit of sequence) {
@@ -186,7 +204,7 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 27: the delay is within [base, max], jitter included', () => {
+  it('property 27, pure: the delay is within [base, max], jitter included, by one declared formula', () => {
     property<[SupervisorMachineInput, Exit[]]>(inputs, fc.array(failures, { maxLength: 10 }), (input, sequence) => {
       const machine = running({ ...input, intensity: 100 })
       for (const exit of sequence) {
@@ -199,7 +217,7 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('property 28: without jitter the delay never falls from failure to failure', () => {
+  it('property 28, pure: the delay is monotone until the cap, without jitter', () => {
     const kinds = fc.constantFrom('exponential' as const, 'linear' as const, 'fixed' as const)
     property<[SupervisorMachineInput, 'exponential' | 'linear' | 'fixed', Exit]>(
       inputs,
@@ -221,7 +239,7 @@ describe('the supervisor machine decides', () => {
     )
   })
 
-  it('property 29: failures in a row are forgotten after the declared stability and not before', () => {
+  it('property 29, pure: failures in a row are forgotten only after the declared stability', () => {
     property<[SupervisorMachineInput, Exit]>(inputs, failures, (input, exit) => {
       const decision = running({ ...input, intensity: 1 }).decide(exit)
       if (decision.kind !== 'restart') throw new Error(decision.kind)
@@ -230,8 +248,9 @@ describe('the supervisor machine decides', () => {
     })
   })
 
-  it('properties 41, 42: auto-shutdown iff a significant child ended and the rule holds', () => {
-    const rules = fc.constantFrom('never' as const, 'any-significant' as const, 'all-significant' as const)
+  const rules = fc.constantFrom('never' as const, 'any-significant' as const, 'all-significant' as const)
+
+  it('property 41, pure: auto-shutdown comes iff the significance rule holds, for children that ended by themselves', () => {
     property<[SupervisorMachineInput, Exit, 'never' | 'any-significant' | 'all-significant']>(
       inputs,
       exits,
@@ -245,5 +264,34 @@ describe('the supervisor machine decides', () => {
         expect(decision.kind === 'auto-shutdown').toBe(endsForGood && isDue)
       },
     )
+  })
+
+  it("property 42, pure: a bystander's death never triggers auto-shutdown", () => {
+    property<[SupervisorMachineInput, Exit[], 'never' | 'any-significant' | 'all-significant']>(
+      inputs,
+      fc.array(exits, { maxLength: 20 }),
+      rules,
+      (input, sequence, autoShutdown) => {
+        const machine = running({ ...input, intensity: 100, autoShutdown })
+        for (const exit of sequence) {
+          expect(machine.decide({ ...exit, significant: false }).kind).not.toBe('auto-shutdown')
+          expect(machine.isOver()).toBe(false)
+        }
+      },
+    )
+  })
+
+  it('property 35, pure: exceeded at the root is a defined end, never an uncaught exception', () => {
+    property<[SupervisorMachineInput, Exit[]]>(inputs, fc.array(failures, { maxLength: 20 }), (input, sequence) => {
+      const machine = running({ ...input, intensity: 1 })
+      for (const exit of sequence) {
+        machine.decide(exit)
+        expect(machine.status()).toBe('active')
+      }
+      if (!machine.isOver()) return
+      machine.tell({ type: 'CHILDREN_STOPPED' })
+      expect(machine.status()).toBe('done')
+      expect(machine.context()).toMatchObject({ outcome: 'intensity', decision: { kind: 'escalate' } })
+    })
   })
 })

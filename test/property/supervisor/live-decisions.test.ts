@@ -48,8 +48,50 @@ async function delaysOf(spec: SupervisorSpec, failures: number, units: () => num
   return delays
 }
 
+/** A child that fails after these gaps, and whose restarts may fail to start. */
+interface Life {
+  readonly intensity: number
+  readonly periodMs: number
+  readonly gaps: readonly number[]
+  readonly failsAtStart: readonly boolean[]
+}
+
+const lives: fc.Arbitrary<Life> = fc.record({
+  intensity: fc.integer({ min: 0, max: 4 }),
+  periodMs: fc.integer({ min: 1, max: 30 }),
+  gaps: fc.array(fc.integer({ min: 0, max: 31 }), { maxLength: 25 }),
+  failsAtStart: fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }),
+})
+
+/** What was decided at each failure, how many restarts counted then, and how many the supervisor remembered. */
+async function judgedIn({ intensity, periodMs, gaps, failsAtStart }: Life) {
+  let attempts = 0
+  const logic = () => {
+    if (attempts++ > 0 && failsAtStart[attempts % failsAtStart.length]) throw new Error('fails at start')
+    return worker
+  }
+  const { sup, clock, events } = await started({ intensity, period: periodMs, children: [{ id: 'a', logic }] })
+  const times: number[] = []
+  const judged: { type: string; rule: string; counters: { restarts: number }; counted: number; window: number }[] = []
+  for (const gap of gaps) {
+    await clock.advance(gap)
+    if (sup.whichChildren()[0]?.status !== 'running') break
+    const from = events.length
+    fail(sup, 'a')
+    await clock.advance(0)
+    for (const event of events.slice(from)) {
+      if (event.type !== 'restart.decided' && event.type !== 'escalated') continue
+      const counted = times.filter(at => clock.now() - at <= periodMs).length
+      const window = sup.decisions().at(-1)?.before.window.chunks.flat().length ?? 0
+      judged.push({ type: event.type, rule: event.rule, counters: event.counters, counted, window })
+      times.push(clock.now())
+    }
+  }
+  return judged
+}
+
 describe('live supervisors decide', () => {
-  it('property 4: every default is total and can be read back', () =>
+  it('property 4, live: every default is total and can be read back', () =>
     check<[Partial<Record<keyof SupervisorSpec, true>>, Partial<Record<keyof ChildSpec, true>>]>(
       fc.record(
         {
@@ -99,7 +141,7 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('property 9: restarted iff permanent, or transient and abnormal', () =>
+  it('property 9, live: a child is restarted iff permanent, or transient and abnormal', () =>
     check<[Restart, 'fail' | 'finish']>(restarts, endings, async (restart, how) => {
       const { sup, clock } = await started({ children: [{ id: 'a', logic: worker, restart }] })
       const ref = sup.child('a')
@@ -109,7 +151,7 @@ describe('live supervisors decide', () => {
       expect(ref.incarnation).toBe(isWanted ? 2 : 1)
     }))
 
-  it('property 18: equal state, event and seed give equal decisions, now and replayed', () =>
+  it('property 18, live: equal state, event and seed give equal decisions', () =>
     check<[RestartBackoff, ['fail' | 'finish', string, number][]]>(
       backoffs,
       fc.array(fc.tuple(endings, fc.constantFrom('a', 'b', 'c'), fc.nat(200)), { maxLength: 12 }),
@@ -142,40 +184,44 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('properties 19, 20, 21, 23, 24: N restarts in any window and no more, failed starts and the boundary included', () =>
-    check<[number, number, number[], boolean[]]>(
-      fc.integer({ min: 0, max: 4 }),
-      fc.integer({ min: 1, max: 30 }),
-      fc.array(fc.integer({ min: 0, max: 31 }), { maxLength: 25 }),
-      fc.array(fc.boolean(), { minLength: 1, maxLength: 6 }),
-      async (intensity, periodMs, gaps, failsAtStart) => {
-        let attempts = 0
-        const logic = () => {
-          if (attempts++ > 0 && failsAtStart[attempts % failsAtStart.length]) throw new Error('fails at start')
-          return worker
-        }
-        const { sup, clock, events } = await started({ intensity, period: periodMs, children: [{ id: 'a', logic }] })
-        const times: number[] = []
-        for (const gap of gaps) {
-          await clock.advance(gap)
-          if (sup.whichChildren()[0]?.status !== 'running') break
-          const from = events.length
-          fail(sup, 'a')
-          await clock.advance(0)
-          for (const event of events.slice(from)) {
-            if (event.type !== 'restart.decided' && event.type !== 'escalated') continue
-            const counted = times.filter(at => clock.now() - at <= periodMs).length
-            expect(event.type).toBe(counted < intensity ? 'restart.decided' : 'escalated')
-            expect(event.counters.restarts).toBe(counted + 1)
-            times.push(clock.now())
-          }
-        }
-        for (const { before } of sup.decisions())
-          expect(before.window.chunks.flat().length).toBeLessThanOrEqual(intensity + 1)
-      },
-    ))
+  it('property 19, live: with limit N exactly N restarts pass in any window, and one more escalates', () =>
+    check<[Life]>(lives, async life => {
+      for (const { type, counters, counted } of await judgedIn(life)) {
+        expect(type).toBe(counted < life.intensity ? 'restart.decided' : 'escalated')
+        expect(counters.restarts).toBe(counted + 1)
+      }
+    }))
 
-  it('property 22: a clock that steps back neither frees nor loses units', () =>
+  it('property 20, live: at an age of exactly the period a restart still counts, to the millisecond', () =>
+    check<[number, number]>(fc.integer({ min: 1, max: 1000 }), fc.constantFrom(-1, 0, 1), async (periodMs, off) => {
+      const life = { intensity: 1, periodMs, gaps: [0, periodMs + off], failsAtStart: [false] }
+      expect((await judgedIn(life)).map(({ type }) => type)).toEqual([
+        'restart.decided',
+        off === 1 ? 'restart.decided' : 'escalated',
+      ])
+    }))
+
+  it('property 21, live: limit 0 escalates on the first failure', () =>
+    check<[Life]>(lives, async life => {
+      const judged = await judgedIn({ ...life, intensity: 0, gaps: [0, ...life.gaps] })
+      expect(judged.map(({ type }) => type)).toEqual(['escalated'])
+    }))
+
+  it('property 23, live: failed start attempts count', () =>
+    check<[number]>(fc.integer({ min: 0, max: 6 }), async intensity => {
+      const judged = await judgedIn({ intensity, periodMs: 1000, gaps: [0], failsAtStart: [true] })
+      expect(judged.map(({ type }) => type)).toEqual([...Array(intensity).fill('restart.decided'), 'escalated'])
+      expect(judged.map(({ rule }) => rule).slice(1, -1)).toEqual(
+        Array(Math.max(0, intensity - 1)).fill('start-failed'),
+      )
+    }))
+
+  it('property 24, live: the window keeps at most N + 1 entries', () =>
+    check<[Life]>(lives, async life => {
+      for (const { window } of await judgedIn(life)) expect(window).toBeLessThanOrEqual(life.intensity + 1)
+    }))
+
+  it('property 22, live: a clock that steps back neither frees nor loses units', () =>
     check<[number, number[]]>(
       fc.integer({ min: 1, max: 4 }),
       fc.array(fc.integer({ min: -100_000, max: 0 }), { minLength: 5, maxLength: 5 }),
@@ -200,7 +246,7 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('property 27: the delay is within [base, max], jitter included', () =>
+  it('property 27, live: the delay is within [base, max], jitter included, by one declared formula', () =>
     check<[RestartBackoff & { base: number; max: number }, number[]]>(
       backoffs,
       fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 1, maxLength: 5 }),
@@ -213,7 +259,7 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('property 28: monotone until the cap, without jitter', () =>
+  it('property 28, live: the delay is monotone until the cap, without jitter', () =>
     check<[RestartBackoff]>(
       backoffs.filter(({ kind }) => kind !== 'decorrelated'),
       async backoff => {
@@ -222,7 +268,7 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('property 29: reset only after the declared stability', () =>
+  it('property 29, live: failures in a row are forgotten only after the declared stability', () =>
     check<[number, number]>(
       fc.integer({ min: 1, max: 60 }),
       fc.integer({ min: 1, max: 60 }),
@@ -238,7 +284,7 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('properties 41, 42: auto-shutdown iff the significance rule holds, for children that ended by themselves', () =>
+  it('property 41, live: auto-shutdown comes iff the significance rule holds, for children that ended by themselves', () =>
     check<['any-significant' | 'all-significant', boolean[], ['fail' | 'finish' | 'terminate', number][]]>(
       fc.constantFrom('any-significant' as const, 'all-significant' as const),
       fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
@@ -269,7 +315,36 @@ describe('live supervisors decide', () => {
       },
     ))
 
-  it('property 26: restarts in the whole tree stay within the static bound', () =>
+  it("property 42, live: a bystander's death never triggers auto-shutdown", () =>
+    check<['any-significant' | 'all-significant', ['fail' | 'finish' | 'terminate', Restart][]]>(
+      fc.constantFrom('any-significant' as const, 'all-significant' as const),
+      fc.array(
+        fc.tuple(
+          fc.constantFrom('fail' as const, 'finish' as const, 'terminate' as const),
+          fc.constantFrom<Restart>('transient', 'temporary'),
+        ),
+        { minLength: 1, maxLength: 6 },
+      ),
+      async (autoShutdown, deaths) => {
+        const { sup, clock, events } = await started({
+          autoShutdown,
+          intensity: 100,
+          children: [
+            { id: 'significant', logic: worker, restart: 'transient', significant: true },
+            ...deaths.map(([, restart], n) => ({ id: `c${n}`, logic: worker, restart })),
+          ],
+        })
+        for (const [n, [how]] of deaths.entries()) {
+          if (how === 'terminate') await sup.terminateChild(`c${n}`)
+          else end[how](sup, `c${n}`)
+          await clock.advance(0)
+        }
+        expect(events.filter(({ type }) => type === 'supervisor.stopped')).toEqual([])
+        expect(sup.whichChildren()[0]).toMatchObject({ id: 'significant', status: 'running', incarnation: 1 })
+      },
+    ))
+
+  it('property 26, live: restarts in the whole tree stay within the static bound', () =>
     check<[{ tree: TreeSpec; commands: readonly Command[] }]>(nestedScenarios, async ({ tree, commands }) => {
       const onlyFailures = commands.filter(command => command.kind !== 'call')
       const elapsed = onlyFailures.reduce((sum, command) => sum + (command.kind === 'advance' ? command.ms : 0), 0)

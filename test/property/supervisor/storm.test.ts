@@ -3,7 +3,7 @@ import { createSupervisor } from '../../../src/supervisor.ts'
 import { fail, started, worker } from '../../support/supervised-worker.ts'
 
 describe('a storm of failures', () => {
-  it('property 32: other timers make progress between restarts', async () => {
+  it('lets other timers make progress between restarts', async () => {
     const { sup, clock } = await started({
       intensity: 1_000_000,
       children: Array.from({ length: 500 }, (_, index) => ({ id: `c${index}`, logic: worker })),
@@ -22,7 +22,7 @@ describe('a storm of failures', () => {
     expect(clock.pending).toBe(0)
   })
 
-  it('property 39: thousands of live children start, fail and stop, and leave nothing', async () => {
+  it('of thousands of live children leaves nothing when they have stopped', async () => {
     const sup = createSupervisor({ intensity: 1_000_000 })
     await sup.start()
     const refs = await Promise.all(

@@ -11,7 +11,7 @@ const microtasks = async (): Promise<void> => {
 }
 
 describe('watching', () => {
-  it('property 47: a watcher gets exactly one end notice, also when it watches late', () =>
+  it('property 47, live: a watcher gets exactly one end notice, also when it watches late', () =>
     fc.assert(
       fc.asyncProperty(
         fc.array(fc.constantFrom('watch', 'fail', 'finish', 'terminate', 'restart', 'advance', 'throwing'), {
@@ -55,7 +55,7 @@ describe('watching', () => {
     expect(notices).toEqual([{ id: 'a', incarnation: 0, reason: 'not-started' }])
   })
 
-  it('property 49: an unhandled end of a watched actor fails the watcher where a pact was asked for', () => {
+  it('property 49, live: an unhandled end of a watched actor fails the watcher where a pact was asked for', () => {
     const handles = setup({}).createMachine({
       on: { WATCHED_ENDED: '.told' },
       initial: 'idle',
@@ -105,7 +105,7 @@ describe('watching', () => {
 })
 
 describe('orphans', () => {
-  it('property 40: a parent that errors leaves no orphan', () =>
+  it('property 40, live: a parent that errors leaves no orphan', () =>
     fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),

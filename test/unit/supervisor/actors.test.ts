@@ -54,6 +54,25 @@ describe('what XState actors do to a supervisor', () => {
     expect(clock.pending).toBe(0)
   })
 
+  it('runs the cleanup of a callback whose listener throws', async () => {
+    let held = 0
+    const callback = fromCallback(({ receive }) => {
+      held++
+      receive(() => {
+        throw new Error('a listener that throws')
+      })
+      return () => {
+        held--
+        throw new Error('a cleanup that throws')
+      }
+    })
+    const { sup, clock, lines } = await started({ children: [{ id: 'a', logic: callback }] })
+    fail(sup, 'a')
+    expect(held).toBe(0)
+    await clock.advance(0)
+    expect({ held, lines: lines().slice(-1) }).toEqual({ held: 1, lines: ['+a2'] })
+  })
+
   it('survives observers that throw', async () => {
     const sup = createSupervisor({
       intensity: 0,
