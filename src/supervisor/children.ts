@@ -16,6 +16,11 @@ export class Children<TNested> {
     return this.#byId.get(id)
   }
 
+  /** In order, for whoever only reads: what is added or deleted meanwhile may be seen or not. */
+  values(): IterableIterator<Child<TNested>> {
+    return this.#byId.values()
+  }
+
   inOrder(): Child<TNested>[] {
     return [...this.#byId.values()]
   }

@@ -170,12 +170,12 @@ class SupervisorHandle implements Supervisor {
   }
 
   whichChildren(): ChildReport[] {
-    return Array.from(this.#supervision.children.inOrder(), child => child.report())
+    return Array.from(this.#supervision.children.values(), child => child.report())
   }
 
   countChildren(): ChildCounts {
     const counts = { specs: 0, active: 0, supervisors: 0, workers: 0 }
-    for (const child of this.#supervision.children.inOrder()) {
+    for (const child of this.#supervision.children.values()) {
       counts.specs++
       if (child.isLive) counts.active++
       if (child.spec.type === 'supervisor') counts.supervisors++

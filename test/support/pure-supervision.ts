@@ -31,7 +31,6 @@ export interface PureSpec extends SupervisorMachineInput {
 export interface PureChild {
   readonly spec: PureChildSpec
   incarnation: number
-  attempts: number
   state: 'running' | 'restarting' | 'stopped'
   startedAt: number
   failures: number
@@ -44,6 +43,9 @@ export class PureWorld {
   now = 0
   unit = 0.5
   readonly lines: string[] = []
+  /** By path: who is in a spec goes on counting when the supervisor above it is started again. */
+  readonly incarnations = new Map<string, number>()
+  readonly attempts = new Map<string, number>()
   readonly due: { at: number; readonly whose: PureSupervision; readonly run: () => void }[] = []
 }
 
@@ -127,6 +129,8 @@ export class PureSupervision {
   add(spec: PureChildSpec): boolean {
     if (this.find(spec.id)) return false
     const child = newChild(spec)
+    this.world.incarnations.delete(`${this.path}${spec.id}`)
+    this.world.attempts.delete(`${this.path}${spec.id}`)
     this.children.push(child)
     if (this.#startOne(child)) return true
     this.children = this.children.filter(other => other !== child)
@@ -214,7 +218,7 @@ export class PureSupervision {
 
   #startOne(child: PureChild): boolean {
     const { id, nested, attempts = ['ok'], restart } = child.spec
-    const attempt = nested ? 'ok' : attempts[child.attempts++ % attempts.length]
+    const attempt = nested ? 'ok' : attempts[(this.#next(this.world.attempts, id) - 1) % attempts.length]
     if (attempt === 'fail') return false
     if (attempt === 'ignore') {
       child.state = 'stopped'
@@ -227,10 +231,17 @@ export class PureSupervision {
       if (!child.nested.start()) return false
     }
     child.state = 'running'
-    child.incarnation++
+    child.incarnation = this.#next(this.world.incarnations, id)
     child.startedAt = this.world.now
     this.#log(`+${this.path}${id}${child.incarnation}`)
     return true
+  }
+
+  #next(counts: Map<string, number>, id: string): number {
+    const path = `${this.path}${id}`
+    const count = (counts.get(path) ?? 0) + 1
+    counts.set(path, count)
+    return count
   }
 
   #stopOne(child: PureChild): void {
@@ -258,7 +269,6 @@ export class PureSupervision {
 const newChild = (spec: PureChildSpec): PureChild => ({
   spec,
   incarnation: 0,
-  attempts: 0,
   state: 'stopped',
   startedAt: 0,
   failures: 0,
