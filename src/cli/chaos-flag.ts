@@ -4,6 +4,7 @@
  */
 import { type Chaos, OptionsError } from '../index.ts'
 import type { Session } from './session.ts'
+import { quoted } from './shell.ts'
 
 export interface ChaosOfRun {
   readonly chaos: Chaos
@@ -23,8 +24,8 @@ export async function chaosOf(
   const { profile, seed } = parseChaos(flag)
   const { chaos } = await import('../testing.ts')
   const { terminal } = session
-  const goOn = session.command(`resume ${id}`)
-  const again = (of: string): string => session.command(`simulate ${workflow} --replay ${of}`)
+  const goOn = session.command(`resume ${quoted(id)}`)
+  const again = (of: string): string => session.command(`simulate ${quoted(workflow)} --replay ${quoted(of)}`)
   const made = chaos(profile, {
     seed,
     onFault: ({ text }) => terminal.say(`chaos: ${text}`),

@@ -10,6 +10,7 @@ import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { createFileImporter } from '../import-file.ts'
 import { recordingOfRun, workflowOfRun } from '../recording-of-run.ts'
 import type { Session } from '../session.ts'
+import { quoted } from '../shell.ts'
 
 export interface AsTestFlags {
   readonly out?: string
@@ -50,7 +51,7 @@ export async function writeTest(session: Session, client: Client, id: string, fl
   terminal.put(shown(file))
   for (const limit of limits) terminal.say(`not replayed: ${limit}`)
   for (const difference of differences) terminal.say(`the replay differs with the workflow as it is now: ${difference}`)
-  terminal.say(`${differences.length === 0 ? 'it passes now' : 'it fails now'}: npx vitest run ${shown(file)}`)
+  terminal.say(`${differences.length === 0 ? 'it passes now' : 'it fails now'}: npx vitest run ${quoted(shown(file))}`)
   return exitCodes.done
 }
 

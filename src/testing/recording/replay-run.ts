@@ -272,8 +272,11 @@ class Replay {
     }
     const reached = this.#reached.get(context)
     if (reached !== undefined && recorded?.end) {
-      this.#standIns.add(`stage '${stage}' reaches out by itself (${reached}): what was recorded of it stands in`)
       const { end } = recorded
+      const hidden = 'error' in end ? '; that it was mended does not show before what it reaches for is a step' : ''
+      this.#standIns.add(
+        `stage '${stage}' reaches out by itself (${reached}): what was recorded of it stands in${hidden}`,
+      )
       outcome = 'error' in end ? { thrown: decodeError(end.error as EncodedError) } : { value: end.value }
     }
     const leftMs = (recorded?.ms ?? 0) - (this.#time.now - began)
