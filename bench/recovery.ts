@@ -8,7 +8,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,7 @@ const program = fileURLToPath(import.meta.url)
 async function work(file: string, count: number, starts: boolean): Promise<void> {
   const { createRuntime, defineWorkflow } = await import('../src/index.ts')
   const loadedAt = performance.now()
+  const cpuAtLoad = process.cpuUsage()
   const working = new Set<string>()
   let done = (): void => {}
   const allWork = new Promise<void>(resolve => {
@@ -40,7 +41,9 @@ async function work(file: string, count: number, starts: boolean): Promise<void>
   if (starts) for (let n = 0; n < count; n++) await runtime.start(workflow, undefined, { id: `r${n}` })
   await allWork
   const now = performance.now()
-  console.log(`all ${now - loadedAt} ${now - upAt} ${(process.memoryUsage().rss / 1e6).toFixed(0)}`)
+  const { user, system } = process.cpuUsage(cpuAtLoad)
+  const rssMb = (process.memoryUsage().rss / 1e6).toFixed(0)
+  console.log(`all ${now - loadedAt} ${now - upAt} ${rssMb} ${(user + system) / 1000}`)
   await new Promise(() => {})
 }
 
@@ -49,6 +52,8 @@ interface Recovered {
   readonly sinceFirstLineMs: number
   readonly sinceLoadedMs: number
   readonly rssMb: number
+  /** Of all its threads, since it was loaded. */
+  readonly cpuMs: number
 }
 
 /** Runs the program until all runs work, then kills it. */
@@ -60,10 +65,10 @@ async function untilKilled(args: string[]): Promise<Recovered> {
     const [word, ...figures] = line.split(' ')
     if (word !== 'all') continue
     const sinceSpawnMs = performance.now() - began
-    const [sinceLoadedMs = 0, sinceFirstLineMs = 0, rssMb = 0] = figures.map(Number)
+    const [sinceLoadedMs = 0, sinceFirstLineMs = 0, rssMb = 0, cpuMs = 0] = figures.map(Number)
     child.kill('SIGKILL')
     await ended
-    return { sinceSpawnMs, sinceFirstLineMs, sinceLoadedMs, rssMb }
+    return { sinceSpawnMs, sinceFirstLineMs, sinceLoadedMs, rssMb, cpuMs }
   }
   throw new Error('the process ended by itself')
 }
@@ -77,9 +82,13 @@ else {
     const file = join(directory, 'holdfast.db')
     await untilKilled(['work', file, String(count), 'start'])
     for (let pass = 1; pass <= 5; pass++) {
-      const { sinceLoadedMs, sinceFirstLineMs, sinceSpawnMs, rssMb } = await untilKilled(['work', file, String(count)])
+      const { sinceLoadedMs, sinceFirstLineMs, sinceSpawnMs, rssMb, cpuMs } = await untilKilled([
+        'work',
+        file,
+        String(count),
+      ])
       console.log(
-        `${count} runs killed in flight: all work again ${sinceLoadedMs.toFixed(0)} ms after the program is loaded (${sinceFirstLineMs.toFixed(0)} ms after its first line, ${sinceSpawnMs.toFixed(0)} ms after its spawn), RSS ${rssMb} MB`,
+        `${count} runs killed in flight: all work again ${sinceLoadedMs.toFixed(0)} ms after the program is loaded (${sinceFirstLineMs.toFixed(0)} ms after its first line, ${sinceSpawnMs.toFixed(0)} ms after its spawn), ${cpuMs.toFixed(0)} ms of CPU, RSS ${rssMb} MB (load ${(loadavg()[0] as number).toFixed(1)})`,
       )
     }
   } finally {
