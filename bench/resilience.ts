@@ -1,7 +1,10 @@
 /**
  * What a call that succeeds costs on its way through circuit, retry and time limit, with the caller's signal linked and
- * events on, against the same chain of cockatiel and against opossum (breaker and time limit only). All of them run in
- * turn in one process, and the ratios are medians over the passes, so they hold when the machine's speed drifts.
+ * events on, against the same chain of cockatiel and against opossum (breaker and time limit only): of a function that
+ * answers at once, and of one that answers a turn of the event loop later, less what that turn costs by itself. Beside
+ * them a whole model call: routing, keys, circuits of provider, model and key, retry, one deadline, a budget that is
+ * reserved and settled, and every event as the journal gets it. All of them run in turn in one process, and the ratios
+ * are medians over the passes, so they hold when the machine's speed drifts.
  *
  *     npm run bench:resilience
  */
@@ -18,7 +21,16 @@ import {
 } from 'cockatiel'
 import { createActor } from 'xstate'
 import { circuitMachine } from '../machines/circuit.machine.ts'
+import type { Provider } from '../src/providers/provider.ts'
+import { createRegistry } from '../src/providers/registry.ts'
+import { BudgetAccount, reserve } from '../src/resilience/budget.ts'
+import { createKeyRests } from '../src/resilience/call-gate.ts'
+import { createCircuits } from '../src/resilience/circuits.ts'
+import { callModel } from '../src/resilience/model-call.ts'
+import { builtInProfiles } from '../src/resilience/profiles.ts'
 import { createCircuit, createResilience } from '../src/resilience.ts'
+import { systemClock } from '../src/time/clock.ts'
+import { systemRandom } from '../src/time/random.ts'
 
 interface Opossum {
   fire(): Promise<unknown>
@@ -33,6 +45,7 @@ const OpossumBreaker = createRequire(import.meta.url)('opossum') as new (
 const passes = Number(process.argv[2] ?? 9)
 const calls = 20_000
 const work = async (): Promise<number> => 1
+const later = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
 const { signal } = new AbortController()
 
 let events = 0
@@ -49,14 +62,53 @@ const policy = wrap(
 )
 policy.onSuccess(() => events++)
 const opossum = new OpossumBreaker(work, { timeout: 60_000, resetTimeout: 30_000 })
+const opossumLater = new OpossumBreaker(later, { timeout: 60_000, resetTimeout: 30_000 })
 const opossumAlone = new OpossumBreaker(work, { timeout: false, resetTimeout: 30_000 })
 
 const linked = { signal }
+
+const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 }
+const provider: Provider = {
+  id: 'p',
+  models: [{ id: 'm', tier: 'capable', price, contextWindow: 100_000, maxOutputTokens: 1000 }],
+  generate: async () => ({ text: 'yes', usage: { inputTokens: 3, outputTokens: 1 } }),
+}
+const spent = { usd: 0, tokens: 0, calls: 0 }
+const account = new BudgetAccount(() => spent)
+const request = { task: 'bug_predict', messages: [{ role: 'user', content: 'a?' }], maxOutputTokens: 10 } as const
+const callOptions = {
+  providers: [provider],
+  profile: builtInProfiles.balanced,
+  catalogue: createRegistry({ providers: [provider], now: () => systemClock.now() }),
+  circuits: createCircuits({ clock: systemClock, onEvent: () => events++ }),
+  rests: createKeyRests(),
+  clock: systemClock,
+  random: systemRandom,
+  signal,
+  idempotencyKey: 'bench',
+  onEvent: () => events++,
+  async admit(_planned: unknown, ended: AbortSignal) {
+    const ask = { usd: 0.001, tokens: 20, calls: 1, isWorstCase: true }
+    const reservation = await reserve([{ what: 'bench', limits: { usd: 1000 }, account }], ask, ended)
+    return { settle: () => reservation.settle(), late: () => undefined }
+  },
+}
+const modelCall = async (): Promise<void> => {
+  const { cost, admission } = await callModel(request, callOptions)
+  spent.usd += Number(cost)
+  admission?.settle()
+}
+
 const subjects: Readonly<Record<string, () => Promise<unknown>>> = {
   'the function alone': work,
   'holdfast: circuit + retry + time limit + signal': () => resilience.execute(work, linked),
   'cockatiel: breaker + retry + time limit + signal': () => policy.execute(work, signal),
   'opossum: breaker + time limit': () => opossum.fire(),
+  'the function alone, a turn later': later,
+  'holdfast: the chain, a turn later': () => resilience.execute(later, linked),
+  'cockatiel: the chain, a turn later': () => policy.execute(later, signal),
+  'opossum: breaker + time limit, a turn later': () => opossumLater.fire(),
+  'holdfast: a whole model call': modelCall,
   'holdfast: circuit alone': () => ownBreaker.execute(work),
   'cockatiel: breaker alone': () => breaker.execute(work),
   'opossum: breaker alone': () => opossumAlone.fire(),
@@ -104,8 +156,18 @@ for (const [name, micros] of figures) console.log(`${name.padEnd(50)} ${median(m
 const ratio = (a: string, b: string): string =>
   median((figures.get(a) ?? []).map((micros, pass) => micros / (figures.get(b)?.[pass] ?? Number.NaN))).toFixed(2)
 const ours = 'holdfast: circuit + retry + time limit + signal'
-console.log(`ratio to cockatiel's chain: ${ratio(ours, 'cockatiel: breaker + retry + time limit + signal')}`)
+const theirs = 'cockatiel: breaker + retry + time limit + signal'
+console.log(`ratio to cockatiel's chain: ${ratio(ours, theirs)}`)
 console.log(`ratio to opossum with its time limit: ${ratio(ours, 'opossum: breaker + time limit')}`)
+console.log(`ratio of a whole model call to cockatiel's chain: ${ratio('holdfast: a whole model call', theirs)}`)
+
+/** µs that a chain adds to a function that answers a turn later. */
+const added = (name: string): number =>
+  median((figures.get(name) ?? []).map((micros, pass) => micros - (figures.get(turn)?.[pass] ?? Number.NaN)))
+const turn = 'the function alone, a turn later'
+for (const name of figures.keys()) {
+  if (name.endsWith('a turn later') && name !== turn) console.log(`added by ${name}: ${added(name).toFixed(2)} µs CPU`)
+}
 
 const fresh = bytesOf(index => createCircuit(`c${index}`))
 const aged = bytesOf(
@@ -146,4 +208,4 @@ for (const [name, bytes] of Object.entries({
   console.log(`${name.padEnd(50)} ${bytes.toFixed(0).padStart(6)} bytes`)
 }
 console.log(`events heard: ${events}`)
-for (const made of [opossum, opossumAlone, ...opossums]) made.shutdown()
+for (const made of [opossum, opossumAlone, opossumLater, ...opossums]) made.shutdown()

@@ -1,7 +1,8 @@
 /**
  * One attempt under a time limit and the caller's signal, and the wait before the next. Both leave nothing behind: the
- * timer is cleared and the listener is taken off however they end. A function that answers at once needs neither, and
- * the attempt's own signal is made when it is first asked for, since most functions never ask.
+ * timer is cleared and the listener is taken off however they end. A function that answers before anything else could
+ * happen, at once or in the same turn, needs neither; and the attempt's own signal is made when it is first asked for,
+ * since most functions never ask.
  */
 import { CancelledError, TimeoutError } from '../errors.ts'
 import type { Clock, TimerHandle } from '../time/clock.ts'
@@ -33,6 +34,8 @@ export class Attempt<T> implements AttemptContext {
   #reject: ((error: unknown) => void) | undefined
   #controller: AbortController | undefined
   #reason: Error | undefined
+  #isWatched = false
+  #isOver = false
 
   constructor(attempt: number, limitMs: number, limits: AttemptLimits) {
     this.attempt = attempt
@@ -66,30 +69,50 @@ export class Attempt<T> implements AttemptContext {
   }
 
   #within(pending: PromiseLike<T>): Promise<T> {
-    const { clock, signal } = this.#limits
+    const { signal } = this.#limits
     const ended = new Promise<T>((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
     // A function may have had its own caller's signal aborted.
     if (signal?.aborted) this.handleEvent()
-    else {
-      if (this.#limitMs !== Number.POSITIVE_INFINITY) {
-        this.#timer = clock.setTimeout(() => this.#stop(tooLong(this.#limits.what, this.#limitMs)), this.#limitMs)
-      }
-      signal?.addEventListener('abort', this)
-    }
     Promise.resolve(pending).then(
-      value => {
-        this.#end()
-        this.#resolve?.(value)
-      },
+      value => this.#succeed(value),
       error => this.#fail(error),
     )
+    queueMicrotask(() => this.#watch())
     return ended
   }
 
+  /** Whoever has not answered by now is watched: by the clock, and by the caller's signal. */
+  #watch(): void {
+    if (this.#isOver) return
+    const { clock, signal, what } = this.#limits
+    if (signal?.aborted) {
+      this.handleEvent()
+      return
+    }
+    const limitMs = this.#limitMs
+    if (limitMs !== Number.POSITIVE_INFINITY) {
+      this.#timer = clock.setTimeout(() => this.#stop(tooLong(what, limitMs)), limitMs)
+    }
+    signal?.addEventListener('abort', this)
+    this.#isWatched = true
+  }
+
+  #succeed(value: T): void {
+    if (this.#isOver) return
+    const { signal } = this.#limits
+    // It was cancelled before anybody watched.
+    if (!this.#isWatched && signal?.aborted) this.handleEvent()
+    else {
+      this.#end()
+      this.#resolve?.(value)
+    }
+  }
+
   #fail(error: unknown): void {
+    if (this.#isOver) return
     this.#end()
     this.#reject?.(error)
   }
@@ -101,6 +124,8 @@ export class Attempt<T> implements AttemptContext {
   }
 
   #end(): void {
+    this.#isOver = true
+    if (!this.#isWatched) return
     const { clock, signal } = this.#limits
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
     this.#timer = undefined
