@@ -87,9 +87,9 @@ const callOptions = {
   signal,
   idempotencyKey: 'bench',
   onEvent: () => events++,
-  async admit(_planned: unknown, ended: AbortSignal) {
+  async admit(_planned: unknown, caller: { readonly signal: AbortSignal }) {
     const ask = { usd: 0.001, tokens: 20, calls: 1, isWorstCase: true }
-    const reservation = await reserve([{ what: 'bench', limits: { usd: 1000 }, account }], ask, ended)
+    const reservation = await reserve([{ what: 'bench', limits: { usd: 1000 }, account }], ask, caller)
     return { settle: () => reservation.settle(), late: () => undefined }
   },
 }

@@ -16,6 +16,13 @@ export interface AttemptContext {
   readonly attempt: number
 }
 
+/** The same, as those see it who run it. */
+export interface RunningAttempt extends AttemptContext {
+  readonly isStopped: boolean
+  /** From now on it has this much time and no more, unless less was left. */
+  limitTo(limitMs: number): void
+}
+
 export interface AttemptLimits {
   readonly clock: Clock
   /** What took too long, for the message. */
@@ -24,12 +31,14 @@ export interface AttemptLimits {
 }
 
 /** An attempt is its own context, listener and promise: one object a call, whose parts are made when they are needed. */
-export class Attempt<T> implements AttemptContext {
+export class Attempt<T> implements RunningAttempt {
   readonly attempt: number
   readonly #limits: AttemptLimits
   /** Ms; Infinity: no limit. */
-  readonly #limitMs: number
+  #limitMs: number
   #timer: TimerHandle
+  /** By the clock; where it is watched. */
+  #dueAt = Number.POSITIVE_INFINITY
   #resolve: ((value: T | PromiseLike<T>) => void) | undefined
   #reject: ((error: unknown) => void) | undefined
   #controller: AbortController | undefined
@@ -41,6 +50,22 @@ export class Attempt<T> implements AttemptContext {
     this.attempt = attempt
     this.#limitMs = limitMs
     this.#limits = limits
+  }
+
+  /** Whether it was given up: what its function still gives, nobody waits for. */
+  get isStopped(): boolean {
+    return this.#reason !== undefined
+  }
+
+  limitTo(limitMs: number): void {
+    if (this.#isOver) return
+    const { clock } = this.#limits
+    if (!this.#isWatched) this.#limitMs = Math.min(this.#limitMs, limitMs)
+    else if (clock.now() + limitMs < this.#dueAt) {
+      if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
+      this.#limitMs = limitMs
+      this.#setTimer()
+    }
   }
 
   get signal(): AbortSignal {
@@ -56,7 +81,7 @@ export class Attempt<T> implements AttemptContext {
    * @throws TimeoutError at the limit and CancelledError when the caller's signal aborts, though `fn` may still be
    * running; else what `fn` throws
    */
-  run(fn: (context: AttemptContext) => T | PromiseLike<T>): T | Promise<T> {
+  run(fn: (context: RunningAttempt) => T | PromiseLike<T>): T | Promise<T> {
     const { signal } = this.#limits
     if (signal?.aborted) throw cancelledBy(signal)
     const returned = fn(this)
@@ -87,17 +112,21 @@ export class Attempt<T> implements AttemptContext {
   /** Whoever has not answered by now is watched: by the clock, and by the caller's signal. */
   #watch(): void {
     if (this.#isOver) return
-    const { clock, signal, what } = this.#limits
+    const { signal } = this.#limits
     if (signal?.aborted) {
       this.handleEvent()
       return
     }
-    const limitMs = this.#limitMs
-    if (limitMs !== Number.POSITIVE_INFINITY) {
-      this.#timer = clock.setTimeout(() => this.#stop(tooLong(what, limitMs)), limitMs)
-    }
+    if (this.#limitMs !== Number.POSITIVE_INFINITY) this.#setTimer()
     signal?.addEventListener('abort', this)
     this.#isWatched = true
+  }
+
+  #setTimer(): void {
+    const { clock, what } = this.#limits
+    const limitMs = this.#limitMs
+    this.#dueAt = clock.now() + limitMs
+    this.#timer = clock.setTimeout(() => this.#stop(tooLong(what, limitMs)), limitMs)
   }
 
   #succeed(value: T): void {
@@ -118,8 +147,8 @@ export class Attempt<T> implements AttemptContext {
   }
 
   #stop(error: Error): void {
-    this.#fail(error)
     this.#reason = error
+    this.#fail(error)
     this.#controller?.abort(error)
   }
 

@@ -102,19 +102,22 @@ export class BudgetAccount {
 
 /**
  * Sets aside on every level what a call may cost, waiting for calls under way where it would fit without them.
+ * @param caller whose signal ends a wait; it is read where one has to wait, for it may be made only then
  * @throws BudgetExceededError where a level has not enough left; the signal's reason when it aborts
  */
 export async function reserve(
   levels: readonly BudgetLevel[],
   ask: Reserve,
-  signal?: AbortSignal,
+  caller?: { readonly signal: AbortSignal },
 ): Promise<BudgetReservation> {
   for (;;) {
-    signal?.throwIfAborted()
     const tight = levels.find(({ account, limits }) => account.shortOf(limits, ask) !== undefined)
     if (tight === undefined) break
     if (tight.account.underWay === 0) throw exceeded(tight, ask)
+    const signal = caller?.signal
+    signal?.throwIfAborted()
     await tight.account.nextGivenBack(signal)
+    signal?.throwIfAborted()
   }
   for (const { account } of levels) account.take(ask)
   let open = true

@@ -4,8 +4,9 @@
  * model condemns no provider. A rate limit counts against none: it says how long the key is to rest, and a key that
  * rests is asked after one that does not.
  */
+import type { CircuitOpenError } from '../errors.ts'
 import type { Provider } from '../providers/provider.ts'
-import type { Circuit, CircuitPermit } from './circuit.ts'
+import type { Circuit, CircuitPermit, Gate } from './circuit.ts'
 import type { CircuitSettings } from './circuit-options.ts'
 import type { Circuits } from './circuits.ts'
 import type { Classification } from './classify.ts'
@@ -19,7 +20,7 @@ export interface Route {
 
 /** The gate of one route, as a circuit, and what it must be told of each attempt that failed. */
 export interface CallGate {
-  readonly circuit: Circuit
+  readonly circuit: Gate
   /** What the attempt failed with; its permits wait for it, since it says who is to blame. */
   blame(failure: Classification): void
   /** The tries are over: whatever permit is still held says nothing. */
@@ -64,71 +65,92 @@ export const isKeyOpen = (circuits: Circuits, provider: Provider, keyIndex: numb
   circuits.find(circuitOfKey(provider.id, keyIndex))?.isAvailable() ?? true
 
 export function createCallGate(circuits: Circuits, route: Route, settings: CircuitSettings): CallGate {
-  const all = (): Circuit[] => circuitsOf(circuits, route, settings)
-  const refusing = (): Circuit =>
-    all().find(circuit => !circuit.isAvailable()) ?? circuits.of(route.provider.id, settings)
-  let held: { readonly circuit: Circuit; readonly permit: CircuitPermit }[] = []
+  return new RouteGate(circuits, route, settings)
+}
 
-  const permitOf = (permits: typeof held): CircuitPermit => ({
-    success() {
-      for (const { permit } of permits) permit.success()
-    },
-    // Whose fault it was is told to `blame`; until then they are held.
-    failure() {
-      held = permits
-    },
-    release() {
-      held = permits
-    },
-  })
+interface HeldPermit {
+  readonly circuit: Circuit
+  readonly permit: CircuitPermit
+}
 
-  const widest = circuits.of(route.provider.id, settings)
-  return {
-    circuit: {
-      get name() {
-        return refusing().name
+/** Made anew for every call, so it is one object whose parts are those of its class. */
+class RouteGate implements CallGate, Gate {
+  readonly #circuits: Circuits
+  readonly #route: Route
+  readonly #settings: CircuitSettings
+  #held: readonly HeldPermit[] = []
+
+  constructor(circuits: Circuits, route: Route, settings: CircuitSettings) {
+    this.#circuits = circuits
+    this.#route = route
+    this.#settings = settings
+  }
+
+  get circuit(): Gate {
+    return this
+  }
+
+  get name(): string {
+    return this.#refusing().name
+  }
+
+  isAvailable(): boolean {
+    return this.#all().every(circuit => circuit.isAvailable())
+  }
+
+  remainingMs(): number | undefined {
+    return this.#refusing().remainingMs()
+  }
+
+  refusal(): CircuitOpenError {
+    return this.#refusing().refusal()
+  }
+
+  acquire(): CircuitPermit | undefined {
+    const permits: HeldPermit[] = []
+    for (const circuit of this.#all()) {
+      const permit = circuit.acquire()
+      if (permit === undefined) {
+        for (const taken of permits) taken.permit.release()
+        return undefined
+      }
+      permits.push({ circuit, permit })
+    }
+    return {
+      success() {
+        for (const { permit } of permits) permit.success()
       },
-      get state() {
-        return refusing().state
+      // Whose fault it was is told to `blame`; until then they are held.
+      failure: () => {
+        this.#held = permits
       },
-      get failureCount() {
-        return widest.failureCount
+      release: () => {
+        this.#held = permits
       },
-      settings: widest.settings,
-      isAvailable: () => all().every(circuit => circuit.isAvailable()),
-      remainingMs: () => refusing().remainingMs(),
-      metrics: () => widest.metrics(),
-      reset: () => widest.reset(),
-      isolate: () => widest.isolate(),
-      snapshot: () => widest.snapshot(),
-      acquire() {
-        const permits: typeof held = []
-        for (const circuit of all()) {
-          const permit = circuit.acquire()
-          if (permit === undefined) {
-            for (const taken of permits) taken.permit.release()
-            return undefined
-          }
-          permits.push({ circuit, permit })
-        }
-        return permitOf(permits)
-      },
-      refusal: () => refusing().refusal(),
-      execute: fn => widest.execute(fn),
-      stop() {},
-    },
-    blame(failure) {
-      const name = blamed(failure, route)
-      const permits = held
-      held = []
-      for (const { circuit, permit } of permits) circuit.name === name ? permit.failure() : permit.release()
-      if (name === undefined || permits.some(({ circuit }) => circuit.name === name)) return
-      circuits.of(name, settings).acquire()?.failure()
-    },
-    end() {
-      for (const { permit } of held) permit.release()
-      held = []
-    },
+    }
+  }
+
+  blame(failure: Classification): void {
+    const name = blamed(failure, this.#route)
+    const permits = this.#held
+    this.#held = []
+    for (const { circuit, permit } of permits) circuit.name === name ? permit.failure() : permit.release()
+    if (name === undefined || permits.some(({ circuit }) => circuit.name === name)) return
+    this.#circuits.of(name, this.#settings).acquire()?.failure()
+  }
+
+  end(): void {
+    for (const { permit } of this.#held) permit.release()
+    this.#held = []
+  }
+
+  #all(): Circuit[] {
+    return circuitsOf(this.#circuits, this.#route, this.#settings)
+  }
+
+  #refusing(): Circuit {
+    const refusing = this.#all().find(circuit => !circuit.isAvailable())
+    return refusing ?? this.#circuits.of(this.#route.provider.id, this.#settings)
   }
 }
 

@@ -90,6 +90,9 @@ export interface Circuit {
   stop(): void
 }
 
+/** What tries go through: a circuit, or several that are asked as one. */
+export type Gate = Pick<Circuit, 'name' | 'isAvailable' | 'remainingMs' | 'acquire' | 'refusal'>
+
 export interface CircuitSetup extends CircuitOptions {
   /** @default the system clock */
   readonly clock?: Clock | undefined

@@ -5,11 +5,11 @@
  * fails says what was tried.
  */
 import { BudgetExceededError, CancelledError, CircuitOpenError, ProviderError, TimeoutError } from '../errors.ts'
-import type { ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
+import type { CallContext, ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import type { Clock } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 import type { Random } from '../time/random.ts'
-import type { AttemptContext } from './attempt.ts'
+import type { AttemptContext, RunningAttempt } from './attempt.ts'
 import {
   type CallGate,
   createCallGate,
@@ -30,6 +30,7 @@ import type { ResolvedProfile } from './profiles.ts'
 import { type CapabilityName, needsOf } from './request-needs.ts'
 import { type AttemptEvent, type RetryOutcome, retry } from './retry.ts'
 import type { RetryBudget } from './retry-budget.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 
 export interface ModelCallOptions {
   /** In the order of preference. */
@@ -53,7 +54,7 @@ export interface ModelCallOptions {
   readonly deadlineAt?: number | undefined
   readonly idempotencyKey: string
   /** Asked before each attempt goes out. Its refusal, a BudgetExceededError, ends the call. */
-  readonly admit?: ((attempt: PlannedAttempt, signal: AbortSignal) => Promise<Admission>) | undefined
+  readonly admit?: ((attempt: PlannedAttempt, caller: AttemptContext) => Promise<Admission>) | undefined
   /** Takes the answer in pieces as they come. */
   readonly sink?: PieceSink | undefined
   /** Told of everything, in order; what it throws is dropped. */
@@ -223,32 +224,26 @@ class ModelCall {
     const { clock, random, profile, circuits, signal, sink, retryBudget } = this.#options
     const { provider, model } = candidate
     const gate = createCallGate(circuits, { provider, model, keyIndex }, profile.circuit)
-    const { max, backoff, on } = profile.retry
+    const { on } = profile.retry
     let admission: Admission | undefined
     let isAdmitted = false
     const ended = await retry<Answered>(
       async attempt => {
-        if (this.#options.admit === undefined) return this.#ask(candidate, keyIndex, attempt, attempt.attempt)
+        if (this.#options.admit === undefined) return this.#ask(candidate, keyIndex, attempt)
         admission = undefined
         isAdmitted = false
-        admission = await this.#options.admit(this.#planned(candidate, target), attempt.signal)
+        admission = await this.#options.admit(this.#planned(candidate, target), attempt)
         isAdmitted = true
-        return this.#askInTime(candidate, keyIndex, attempt, admission)
+        // Where an attempt may have to wait for its budget, its time begins after that.
+        attempt.limitTo(profile.timeout.attemptMs)
+        return this.#ask(candidate, keyIndex, attempt, admission)
       },
       {
-        policy: {
-          // What somebody has been given cannot be taken back by another attempt.
-          get max() {
-            return sink?.isCommitted === true ? 0 : max
-          },
-          // Another key need not wait until this one may be asked again.
-          on: hasNextKey ? on.filter(kind => kind !== 'rate_limit') : on,
-          backoff,
-        },
+        // Another key need not wait until this one may be asked again.
+        policy: new CallPolicy(profile.retry, hasNextKey ? on.filter(kind => kind !== 'rate_limit') : on, sink),
         clock,
         random,
         what: `an attempt at '${provider.id}'`,
-        // Where an attempt may have to wait for its budget, its time begins after that.
         ...(this.#options.admit === undefined ? { attemptMs: profile.timeout.attemptMs } : {}),
         deadlineAt: this.#deadlineAt,
         signal,
@@ -262,7 +257,7 @@ class ModelCall {
             // Whoever was not asked is not to blame, however long the budget let the call wait.
             if (isAdmitted || this.#options.admit === undefined) this.#blame(gate, provider, keyIndex, event.failure)
           }
-          this.#report({ ...event, ...target })
+          if (this.#options.onEvent) this.#report({ ...event, ...target })
         },
       },
     )
@@ -294,45 +289,17 @@ class ModelCall {
     return { ...target, inputTokens, outputTokens, maxOutputTokens, price }
   }
 
-  /** Asks within the time of an attempt. @throws TimeoutError at its end, else what the provider throws */
-  async #askInTime(
-    candidate: Candidate,
-    keyIndex: number,
-    { attempt, signal }: AttemptContext,
-    admission: Admission,
-  ): Promise<Answered> {
-    const { clock, random, profile } = this.#options
-    const asked = await retry(inner => this.#ask(candidate, keyIndex, inner, attempt, admission), {
-      policy: { max: 0, on: [], backoff: profile.retry.backoff },
-      clock,
-      random,
-      what: `an attempt at '${candidate.provider.id}'`,
-      attemptMs: profile.timeout.attemptMs,
-      signal,
-    })
-    if (asked.ok) return asked.value
-    throw asked.error
-  }
-
   async #ask(
     candidate: Candidate,
     keyIndex: number,
-    running: AttemptContext,
-    attempt: number,
+    running: RunningAttempt,
     admission?: Admission,
   ): Promise<Answered> {
     const { provider, model, tier } = candidate
-    const context = {
-      // Read only by providers that want it: the attempt makes its signal when first asked.
-      get signal() {
-        return running.signal
-      },
-      idempotencyKey: this.#options.idempotencyKey,
-      attempt,
-      ...((provider.keyCount ?? 1) > 1 ? { keyIndex } : {}),
-    }
+    const key = (provider.keyCount ?? 1) > 1 ? keyIndex : undefined
+    const context = new AskContext(running, this.#options.idempotencyKey, key)
     const answer = await askProvider(provider, { ...this.#request, model, tier }, context, this.#options.sink)
-    if (admission !== undefined && running.signal.aborted) {
+    if (admission !== undefined && running.isStopped) {
       admission.late(answer, this.#costOf(answer, targetOf(candidate, keyIndex)))
     }
     return { answer, admission }
@@ -421,6 +388,44 @@ class ModelCall {
     } catch {
       // A listener's fault must not fail the call that it listens to.
     }
+  }
+}
+
+/** The retry policy of the profile, as long as nobody has been given a piece of an answer: that cannot be taken back. */
+class CallPolicy implements RetryPolicy {
+  readonly on: readonly FailureKind[]
+  readonly backoff: RetryPolicy['backoff']
+  readonly #max: number
+  readonly #sink: PieceSink | undefined
+
+  constructor({ max, backoff }: RetryPolicy, on: readonly FailureKind[], sink: PieceSink | undefined) {
+    this.on = on
+    this.backoff = backoff
+    this.#max = max
+    this.#sink = sink
+  }
+
+  get max(): number {
+    return this.#sink?.isCommitted === true ? 0 : this.#max
+  }
+}
+
+/** What a provider is given beside the request. The attempt makes its signal when a provider first asks for it. */
+class AskContext implements CallContext {
+  readonly idempotencyKey: string
+  readonly attempt: number
+  readonly keyIndex: number | undefined
+  readonly #running: AttemptContext
+
+  constructor(running: AttemptContext, idempotencyKey: string, keyIndex: number | undefined) {
+    this.#running = running
+    this.idempotencyKey = idempotencyKey
+    this.attempt = running.attempt
+    this.keyIndex = keyIndex
+  }
+
+  get signal(): AbortSignal {
+    return this.#running.signal
   }
 }
 

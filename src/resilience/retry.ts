@@ -6,9 +6,9 @@
 import { TimeoutError } from '../errors.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
-import { Attempt, type AttemptContext, wait } from './attempt.ts'
+import { Attempt, type RunningAttempt, wait } from './attempt.ts'
 import { speaksAgainstCallee } from './blame.ts'
-import type { Circuit, CircuitPermit } from './circuit.ts'
+import type { CircuitPermit, Gate } from './circuit.ts'
 import { type Classification, classifyError } from './classify.ts'
 import type { OperationCounts } from './operation-metrics.ts'
 import type { RetryBudget } from './retry-budget.ts'
@@ -25,7 +25,7 @@ export interface RetryOptions {
   /** When attempts and waits must be over, on the clock. */
   readonly deadlineAt?: number | undefined
   readonly signal?: AbortSignal | undefined
-  readonly circuit?: Circuit | undefined
+  readonly circuit?: Gate | undefined
   /** Whether a failure speaks against what the circuit stands for. @default all but faults of the request */
   readonly speaksAgainst?: ((failure: Classification) => boolean) | undefined
   /** Attempts that were made before these, so that numbers go on. @default 0 */
@@ -72,7 +72,7 @@ export type RetryOutcome<T> =
 
 /** Tries until success or refusal. Never rejects. */
 export function retry<T>(
-  fn: (context: AttemptContext) => T | PromiseLike<T>,
+  fn: (context: RunningAttempt) => T | PromiseLike<T>,
   options: RetryOptions,
 ): Promise<RetryOutcome<T>> {
   return new Tries(fn, options).run()
@@ -81,7 +81,7 @@ export function retry<T>(
 type Ended<T> = RetryOutcome<T> | undefined
 
 class Tries<T> {
-  readonly #fn: (context: AttemptContext) => T | PromiseLike<T>
+  readonly #fn: (context: RunningAttempt) => T | PromiseLike<T>
   readonly #options: RetryOptions
   #attempts = 0
   /** Until the deadline, by the time that has passed: a clock that is set back does not put it off. */
@@ -91,7 +91,7 @@ class Tries<T> {
   #error: unknown
   #failure: Classification | undefined
 
-  constructor(fn: (context: AttemptContext) => T | PromiseLike<T>, options: RetryOptions) {
+  constructor(fn: (context: RunningAttempt) => T | PromiseLike<T>, options: RetryOptions) {
     this.#fn = fn
     this.#options = options
     this.#seenAt = options.clock.now()
@@ -194,7 +194,7 @@ class Tries<T> {
   }
 
   /** What failed before the refusal tells more than the refusal. */
-  #refusedBy(circuit: Circuit): RetryOutcome<T> {
+  #refusedBy(circuit: Gate): RetryOutcome<T> {
     const { counts } = this.#options
     if (counts) counts.refusals++
     const remainingMs = circuit.remainingMs()

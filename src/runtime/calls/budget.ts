@@ -33,7 +33,7 @@ const tokensPerPrice = 1_000_000
 export function reserveCall(
   stage: LiveStage,
   { inputTokens, outputTokens, maxOutputTokens, price }: PlannedAttempt,
-  signal: AbortSignal,
+  caller: { readonly signal: AbortSignal },
 ): Promise<BudgetReservation> {
   const levels = levelsOf(stage)
   refuseAfterUnpriced(stage, levels)
@@ -41,7 +41,7 @@ export function reserveCall(
   const usd =
     price === 'unknown' ? 0 : (inputTokens * price.inputUsdPerMTok + answered * price.outputUsdPerMTok) / tokensPerPrice
   const ask = { usd, tokens: inputTokens + answered, calls: 1, isWorstCase: outputTokens !== undefined }
-  return reserve(levels, ask, signal)
+  return reserve(levels, ask, caller)
 }
 
 /** An answer without a cost, of a provider that was to tell it: from then on the amount that is spent is unknown. */

@@ -6,11 +6,12 @@
  */
 import { encodeError, OptionsError } from '../../errors.ts'
 import type { ModelRequest, Provider, Tier } from '../../providers/provider.ts'
+import type { AttemptContext } from '../../resilience/attempt.ts'
 import type { KeyRests } from '../../resilience/call-gate.ts'
 import type { Circuits } from '../../resilience/circuits.ts'
 import { classifyError } from '../../resilience/classify.ts'
 import type { PieceSink } from '../../resilience/model-answer.ts'
-import { type Admission, callModel, type ModelCallOutcome } from '../../resilience/model-call.ts'
+import { type Admission, callModel, type ModelCallOutcome, type PlannedAttempt } from '../../resilience/model-call.ts'
 import type { ResponseCache } from '../../resilience/response-cache.ts'
 import { isEnded } from '../../store/store.ts'
 import { encodeJson } from '../../workflow/results.ts'
@@ -198,7 +199,7 @@ class RecordedCall {
       unpriced: !hasMoneyBudget(stage),
       deadlineAt: this.#deadlineAt,
       idempotencyKey: `${run.id}/${stage.name}/${this.#key}`,
-      admit: (planned, ended) => this.#admit(planned, ended),
+      admit: (planned, caller) => this.#admit(planned, caller),
       sink: this.#sink,
       onEvent: event => this.#teller.note(event),
     })
@@ -212,10 +213,10 @@ class RecordedCall {
     return this.#attempt.guard(made)
   }
 
-  async #admit(planned: Parameters<typeof reserveCall>[1], signal: AbortSignal): Promise<Admission> {
+  async #admit(planned: PlannedAttempt, caller: AttemptContext): Promise<Admission> {
     const { stage } = this.#attempt
     const { run } = stage
-    const reservation = await reserveCall(stage, planned, signal)
+    const reservation = await reserveCall(stage, planned, caller)
     run.dispatch(() => {
       run.memory.counters.calls++
       countForAncestors(run, { calls: 1 })

@@ -50,12 +50,12 @@ describe('ten thousand calls through outages of three providers', () => {
         clock,
         random,
         idempotencyKey: `${number}`,
-        async admit({ inputTokens, outputTokens = 0 }, signal) {
+        async admit({ inputTokens, outputTokens = 0 }, caller) {
           // What the provider counts for an empty request is more than nothing.
           const tokens = inputTokens + 3
           const usd = (tokens * moodyPrice.inputUsdPerMTok + outputTokens * moodyPrice.outputUsdPerMTok) / 1_000_000
           const ask = { usd, tokens: tokens + outputTokens, calls: 1, isWorstCase: true }
-          const held = await reserve([{ what: 'chaos', limits, account }], ask, signal)
+          const held = await reserve([{ what: 'chaos', limits, account }], ask, caller)
           spent.calls++
           return { settle: held.settle, late: (_answer, cost) => book(cost) }
         },

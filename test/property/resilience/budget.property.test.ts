@@ -56,7 +56,7 @@ describe('nested budgets', () => {
           const pending = calls.map(async one => {
             const end = new AbortController()
             const asked = { usd: one.usd, tokens: 0, calls: 1, isWorstCase: one.isWorstCase }
-            const held = reserve(levelsFrom(one.level), asked, end.signal)
+            const held = reserve(levelsFrom(one.level), asked, end)
             if (one.cancelled) setImmediate(() => end.abort(new Error('cancelled')))
             await held.then(
               reservation => open.push({ held: reservation, call: one }),

@@ -137,6 +137,35 @@ describe('the signal of the caller', () => {
     expect([clock.pending, listeners(controller.signal)]).toEqual([0, 0])
   })
 
+  test('ends a call that would have answered in the same turn', async () => {
+    const { clock, resilience } = setUp()
+    const caller = new AbortController()
+    const call = settled(resilience.execute(async () => 'done', { signal: caller.signal }))
+    caller.abort()
+    expect((await call).error).toBeInstanceOf(CancelledError)
+    expect([listeners(caller.signal), clock.pending]).toEqual([0, 0])
+  })
+
+  test('is listened to, and the time is limited, only where there is no answer in the same turn', async () => {
+    const { clock, resilience } = setUp()
+    const caller = new AbortController()
+    const seen: unknown[] = []
+    const answer = async (): Promise<string> => {
+      await null
+      seen.push([listeners(caller.signal), clock.pending])
+      return 'done'
+    }
+    await resilience.execute(async () => 'done', { signal: caller.signal })
+    await resilience.execute(answer, { signal: caller.signal })
+    expect(seen).toEqual([[0, 0]])
+    const hanging = settled(resilience.execute(never, { signal: caller.signal, timeout: '1s' }))
+    await clock.advance(0)
+    expect([listeners(caller.signal), clock.pending]).toEqual([1, 1])
+    await clock.advance('1s')
+    await clock.advance('1m')
+    expect((await hanging).error).toBeInstanceOf(TimeoutError)
+  })
+
   test('has no listener more after 100,000 calls, and the heap does not grow', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
