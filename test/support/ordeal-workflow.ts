@@ -2,6 +2,7 @@
  * A workflow of failures, for the simulator: each stage fails in a way of its own, and the rules of its profile are all
  * that keeps it in bounds. Its stages can be undone, and it is cancelled now and then.
  */
+import { z } from 'zod'
 import { defineProfile, defineWorkflow } from '../../src/index.ts'
 
 const failure = (status: number, headers?: Record<string, string>): Error =>
@@ -16,8 +17,6 @@ export const ordeal = defineWorkflow({
     extends: 'balanced',
     retry: { max: 2 },
     restart: { intensity: 3, period: '30d' },
-    // Few enough that a call in four finds it spent.
-    budget: { calls: 6 },
   }),
 })
   .stage('first', undo, ({ step }) => step('first', () => 1))
@@ -39,11 +38,21 @@ export const ordeal = defineWorkflow({
     if (attempt + incarnation < 4) throw failure(429, { 'retry-after': '90' })
     return incarnation
   })
-  .stage('costly', { needs: ['first'], optional: true }, async ({ model }) => {
-    const keys = ['a', 'b', 'c', 'd']
-    const answers = await Promise.all(keys.map(key => model.generate({ prompt: `say ${key}`, key })))
-    return answers.length
-  })
   .stage('last', { ...undo, needs: ['slow', 'hopeless', 'refused', 'temporary', 'parked'] }, ({ step }) =>
     step('last', () => 'done'),
   )
+
+/** More calls at once than its budget allows, and answers that are never right: all of them are paid for. */
+export const spender = defineWorkflow({ name: 'spender', version: '1' })
+  .stage('unfit', { optional: true }, async ({ model }) => {
+    await model.generate({
+      prompt: 'say what is right',
+      schema: z.object({ right: z.boolean() }),
+      check: () => 'never',
+    })
+  })
+  .stage('costly', async ({ model }) => {
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+    const answers = await Promise.all(keys.map(key => model.generate({ prompt: `say ${key}`, key })))
+    return answers.length
+  })

@@ -10,7 +10,7 @@ import {
   type SimulationResult,
   simulate,
 } from '../../src/testing.ts'
-import { ordeal } from './ordeal-workflow.ts'
+import { ordeal, spender } from './ordeal-workflow.ts'
 import { kiln, torture } from './torture-workflow.ts'
 
 export interface SimulatedWorkflow {
@@ -47,7 +47,7 @@ const everything = { crashes: true, disk: true, providers: true, clock: true, ow
 export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
   {
     name: 'torture',
-    share: 0.35,
+    share: 0.3,
     run: options => simulate(torture, { invariants: { 'in the order of items': inOrderOfItems }, ...options, runs: 1 }),
   },
   {
@@ -55,7 +55,19 @@ export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
     share: 0.3,
     run: options => simulate(ordeal, { faults: { ...everything, operators: 0.8 }, ...options, runs: 1 }),
   },
-  { name: 'kiln', share: 0.15, run: options => simulate(kiln, { ...options, runs: 1 }) },
+  {
+    // In few processes, so that what was charged must be booked to the last of it.
+    name: 'spender',
+    share: 0.1,
+    run: options =>
+      simulate(spender, {
+        faults: { providers: 0.2, disk: true, crashes: 0.2 },
+        ...options,
+        runs: 1,
+        budget: { calls: 9 },
+      }),
+  },
+  { name: 'kiln', share: 0.1, run: options => simulate(kiln, { ...options, runs: 1 }) },
   {
     // Without jumps of the clock, so that it shows how much time has passed.
     name: 'kiln in time',

@@ -8,7 +8,7 @@ import { type HeapTimer, TimerHeap } from '../timer-heap.ts'
 import { defaultStartAt } from '../virtual-clock.ts'
 
 /** Turns of the event loop that may pass at one instant of the simulation before that is taken for a loop. */
-const mostTurns = 100_000
+const mostTurns = 20_000
 
 /** Timers that may fire in one phase of a simulation before that is taken for a loop. */
 const mostTimers = 100_000

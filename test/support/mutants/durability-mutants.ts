@@ -199,7 +199,7 @@ export const durabilityMutants: readonly Mutant[] = [
       "if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++",
       "if (!counters.stoppedCleanly && this.status === 'paused') counters.crashes++",
     ),
-    ['test/integration/runtime/durability.test.ts', 'test/integration/runtime/edges.test.ts'],
+    ['test/integration/runtime/deaths.test.ts'],
   ),
   mutant(
     'a quarantined run loses its evidence',

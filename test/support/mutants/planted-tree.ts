@@ -7,7 +7,7 @@ import type { Change, Mutant } from './mutant.ts'
 
 const copied = ['src', 'machines', 'test', 'examples', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 /** No suite takes so long on a sound source; a defect that makes it hang is found by that. */
-const limitMs = 120_000
+const limitMs = 240_000
 
 export class PlantedTree {
   readonly #root: string
