@@ -34,10 +34,23 @@ const grace = '5s'
 /** A run that waits for a signal keeps no timer and no socket of its own, and the process must outlast it. */
 const aYearMs = 31_536_000_000
 
-/** Closes the runtime before it resolves. */
+/**
+ * Sets runs off in this process. Their code may end the process before anybody could stay with them, and the person is to
+ * hear of it even so.
+ */
+export async function setOff<T>(session: Session, runIds: readonly string[], begin: () => Promise<T>): Promise<T> {
+  for (const id of runIds) session.guard.watch(id, session.command(`resume ${quoted(id)}`))
+  try {
+    return await begin()
+  } catch (error) {
+    for (const id of runIds) session.guard.release(id)
+    throw error
+  }
+}
+
+/** Stays with runs that were set off. Closes the runtime before it resolves. */
 export async function stayWith(options: ForegroundOptions): Promise<ForegroundEnd> {
   const { session, runtime, runs } = options
-  for (const run of runs) session.guard.watch(run.id, session.command(`resume ${quoted(run.id)}`))
   const results = new Map<string, RunResult>()
   const staysAlive = systemClock.setTimeout(() => {}, aYearMs)
   const stop = listenForStop(session, () => runtime.close({ grace }))

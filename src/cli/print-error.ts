@@ -18,7 +18,7 @@ const hints: Partial<Record<ErrorCode, string>> = {
   invalid_options: 'holdfast --help lists the commands, and holdfast <command> --help its flags',
   invalid_config: 'mend what the message names and start again',
   invalid_value: 'mend the value that the message names and start again',
-  run_conflict: 'choose another --id, or start with the same workflow and input',
+  run_conflict: 'mend what the message names; a run of its own has an --id of its own',
   circuit_not_found: 'holdfast circuits list shows them; a circuit is there once it has been asked',
   run_not_found: 'holdfast runs list shows the runs of this store; --dir names another',
   run_not_open: 'holdfast runs show <id> says how it ended',

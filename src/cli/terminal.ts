@@ -51,7 +51,7 @@ export function createTerminal({ stdout, stderr }: TerminalStreams, wantsColour:
 
   // A terminal that was made narrower has wrapped them. What was typed meanwhile, such as ^C, stands there, too.
   const erased = (lines: readonly string[]): string => {
-    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / (stderr.columns ?? 80))), 0)
+    const rows = lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / (stderr.columns || 80))), 0)
     return rows === 0 ? '' : `\r\u001b[${rows}A\u001b[0J`
   }
   const draw = (before: string, lines: readonly string[]): void => {
@@ -67,13 +67,13 @@ export function createTerminal({ stdout, stderr }: TerminalStreams, wantsColour:
     isLive,
     isRead: stdout.isTTY === true,
     get columns() {
-      return stderr.columns ?? 80
+      return stderr.columns || 80
     },
     get rows() {
-      return stderr.rows ?? 24
+      return stderr.rows || 24
     },
     get dataColumns() {
-      return stdout.columns ?? 80
+      return stdout.columns || 80
     },
     paint: paintOf(isLive && wantsColour),
     paintData: paintOf(stdout.isTTY === true && wantsColour),

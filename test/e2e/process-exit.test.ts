@@ -29,7 +29,11 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
 const run = (...args: readonly string[]) =>
-  spawnSync(process.execPath, [holdfast, ...args], { cwd: directory, encoding: 'utf8' })
+  spawnSync(process.execPath, [holdfast, ...args], {
+    cwd: directory,
+    encoding: 'utf8',
+    env: { ...process.env, npm_execpath: '' },
+  })
 const written = (file: string): string => readFileSync(join(directory, file), 'utf8').trim()
 
 describe('a stage that calls process.exit', () => {
@@ -44,6 +48,17 @@ describe('a stage that calls process.exit', () => {
     expect(resumed.status).toBe(0)
     expect(written('first')).toBe('.')
     expect(written('leave')).toBe('1 2')
+  })
+
+  it('is told of in the first stage, too, before anybody has begun to look on', () => {
+    const hasty = `import { defineWorkflow } from 'holdfast'
+      export default defineWorkflow({ name: 'hasty', version: '1' }).stage('leave', () => process.exit(7))`
+    writeFileSync(join(directory, 'hasty.ts'), hasty)
+    for (const args of [['run', './hasty.ts', '--id', 'gone'], ['resume', 'gone'], ['recover']]) {
+      const left = run(...args)
+      expect(left.status).toBe(7)
+      expect(left.stderr).toContain('the process ended while run gone was unfinished; go on with: holdfast resume gone')
+    }
   })
 
   it('is quarantined after ten deaths without progress, so that it does not kill for ever', () => {

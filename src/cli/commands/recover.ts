@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { AnyWorkflow, Client, RunReport, RunResult, Runtime } from '../../index.ts'
 import { type ExitCode, exitCodeOfResult, exitCodes } from '../exit-codes.ts'
-import { type ForegroundEnd, stayWith } from '../foreground.ts'
+import { type ForegroundEnd, setOff, stayWith } from '../foreground.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
 import { describeError } from '../print-error.ts'
@@ -36,7 +36,8 @@ async function recover(session: Session, client: Client, flags: RecoverFlags): P
   if (ids.length === 0) return nothingToDo(session)
   const { workflows, missing } = await workflowsOf(client, ids)
   return asOwner(session, { workflows }, async runtime => {
-    const report = await runtime.recover()
+    const report = await setOff(session, ids, () => runtime.recover())
+    for (const id of ids) if (!report.recovered.includes(id)) session.guard.release(id)
     const skipped = report.skipped.map(({ id, reason }): Skipped => ({ id, reason: missing.get(id) ?? reason }))
     for (const id of report.recovered) session.terminal.say(`taken up ${id}`)
     const end = await follow(session, client, runtime, report.recovered, flags)

@@ -4,6 +4,7 @@ import type { Client } from '../../index.ts'
 import { handOver, openRun } from '../command-run.ts'
 import { conduct } from '../conduct.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { setOff } from '../foreground.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
 import { operator } from '../operate.ts'
@@ -55,7 +56,7 @@ async function resume(
   const workflows = await workflowsOfRun(report, client, createWorkflowLoader())
   return asOwner(session, { workflows }, async runtime => {
     const run = await runtime.get(id)
-    await run.resume(asked)
+    await setOff(session, [id], () => run.resume(asked))
     return conduct({ session, runtime, client, run, watch, strict })
   })
 }

@@ -4,6 +4,7 @@ import type { Client } from '../../index.ts'
 import { handOver } from '../command-run.ts'
 import { conduct } from '../conduct.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { setOff } from '../foreground.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
 import { operator } from '../operate.ts'
@@ -55,7 +56,7 @@ async function retry(session: Session, client: Client, id: string, flags: RetryF
   }
   const workflows = await workflowsOfRun(report, client, createWorkflowLoader())
   return asOwner(session, { workflows }, async runtime => {
-    const run = await runtime.retry(id, asked)
+    const run = await setOff(session, [id], () => runtime.retry(id, asked))
     return conduct({ session, runtime, client, run, watch, strict })
   })
 }

@@ -14,6 +14,7 @@ import { chaosOf } from '../chaos-flag.ts'
 import { conduct } from '../conduct.ts'
 import { announcement, startDetached, unheard } from '../detach.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { setOff } from '../foreground.ts'
 import { createWorkflowLoader, type LoadedWorkflow } from '../load-workflow.ts'
 import { asOwner, beside } from '../open-store.ts'
 import { collected, overridesOf, parseBudget } from '../parse-flags.ts'
@@ -98,14 +99,15 @@ async function run(session: Session, [name = '']: readonly string[], flags: RunF
     const others = await unfinishedBut(client, id)
     const { mode } = flags
     return asOwner(session, { workflows: loaded.all, mode, chaos: chaos?.chaos }, async runtime => {
-      const started = await begin(runtime, loaded, input, {
+      const start = {
         id,
         budget,
         profile,
         tags: flags.tag,
         cwd,
         ...overrides,
-      })
+      }
+      const started = await setOff(session, [id], () => begin(runtime, loaded, input, start))
       if (flags.announce) session.terminal.put(announcement(id, await started.status()))
       sayUnfinished(session, others)
       if (known) {

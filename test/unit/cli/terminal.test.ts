@@ -48,6 +48,13 @@ describe('the terminal', () => {
     expect(terminalOf(true).terminal.paint('red', 'x')).toBe('\u001b[31mx\u001b[39m')
   })
 
+  it('takes a terminal that says it has no columns for one of 80', () => {
+    const { terminal, stderr } = terminalOf(true)
+    stderr.fake.columns = 0
+    stderr.fake.rows = 0
+    expect([terminal.columns, terminal.rows]).toEqual([80, 24])
+  })
+
   it('survives a reader that went away', () => {
     const { stdout, stderr } = terminalOf(false)
     expect(() => stdout.fake.emit('error', new Error('EPIPE'))).not.toThrow()
