@@ -38,7 +38,11 @@ const budgetSchema = z.strictObject({
 })
 
 const workflow = z.custom<AnyWorkflow>(isWorkflow, {
-  error: 'must be a workflow, made by defineWorkflow or workflowFromMachine',
+  // What an import of a TypeScript file gives in a package whose modules are CommonJS, as they are unless told.
+  error: ({ input }) =>
+    isWorkflow((input as { readonly default?: unknown } | null)?.default)
+      ? 'is a CommonJS module that holds a workflow: put "type": "module" into package.json'
+      : 'must be a workflow, made by defineWorkflow or workflowFromMachine',
 })
 const object = <T>(methods: readonly string[], what: string) =>
   z.custom<T>(

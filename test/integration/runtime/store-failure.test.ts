@@ -63,6 +63,8 @@ describe('options of a runtime', () => {
     [{ stroe: ':memory:' }, "did you mean 'store'"],
     [{ concurrency: { stage: 3 } }, "did you mean 'stages'"],
     [{ workflows: [{}] }, 'must be a workflow'],
+    [{ workflows: [null] }, 'must be a workflow'],
+    [{ workflows: [{ default: workflow }] }, 'put "type": "module" into package.json'],
     [{ tasks: { mine: 'criticl' } }, "did you mean 'critical'"],
   ])('%j are refused by naming the mend', async (options, message) => {
     await expect(createRuntime(options as never)).rejects.toMatchObject({
