@@ -111,6 +111,8 @@ export interface ResolvedSupervisorSpec {
 
 const durationSchema = z.union([z.number(), z.string()], { error: "must be milliseconds or a text such as '30s'" })
 
+const countSchema = z.int('must be a whole number').min(0)
+
 const backoffSchema = z.strictObject({
   kind: z.enum(['exponential', 'linear', 'fixed', 'decorrelated']),
   base: durationSchema.optional(),
@@ -121,10 +123,10 @@ const backoffSchema = z.strictObject({
 
 const supervisorShape = {
   strategy: z.enum(['one-for-one', 'one-for-all', 'rest-for-one']).optional(),
-  intensity: z.int().min(0).optional(),
+  intensity: countSchema.optional(),
   period: durationSchema.optional(),
   autoShutdown: z.enum(['never', 'any-significant', 'all-significant']).optional(),
-  maxChildren: z.int().min(0).optional(),
+  maxChildren: countSchema.optional(),
   backoff: z.unknown().optional(),
   children: z.array(z.unknown()).optional(),
   onEvent: z.custom<SupervisorObserver>(value => typeof value === 'function', 'must be a function').optional(),
@@ -177,8 +179,9 @@ export function parseSupervisorOptions(options: unknown): {
 
 /** @throws OptionsError */
 export function parseChildSpec(spec: unknown, autoShutdown: AutoShutdown, where: string, depth = 0): ResolvedChildSpec {
-  const parsed = parseOptions(childSchema, spec, where)
-  const place = `${where} '${parsed.id}'`
+  const id = (spec as { id?: unknown } | null | undefined)?.id
+  const place = typeof id === 'string' ? `${where} '${id}'` : where
+  const parsed = parseOptions(childSchema, spec, place)
   const logic = parseLogic(parsed.logic, place, depth)
   const type = parsed.type ?? (logic.kind === 'supervisor' ? 'supervisor' : 'worker')
   const resolved: ResolvedChildSpec = {
