@@ -197,6 +197,9 @@ describe('replayRun', () => {
     })
     const costly = { text: 'x', usage: { inputTokens: 1, outputTokens: 1 } }
     await same(asks, 'budget_exceeded', { script: [costly, costly, costly], start: { budget: { calls: 2 } } })
+    const dear = { text: 'x', cost: 0.6, usage: { inputTokens: 10, outputTokens: 10 } }
+    await same(asks, 'budget_exceeded', { script: [dear, dear, dear], start: { budget: { usd: 1 } } })
+    await same(asks, 'budget_exceeded', { script: [dear, dear, dear], start: { budget: { tokens: 30 } } })
     const endless = flow().stage('wait', ({ sleep }) => sleep('10d'))
     await same(endless, 'budget_exceeded', { start: { budget: { wallTime: '5m' } } })
     await same(endless, 'failed', { start: { deadline: '5m' } })
@@ -214,6 +217,59 @@ describe('replayRun', () => {
     )
     const { recording } = await same(maps, 'completed', { input: [1, 2, 3] })
     expect(recording.outcome.stages['items[1]']).toEqual({ status: 'lost', failures: 1 })
+  })
+
+  it('replays fallbacks, remedies apart, and what was skipped or degraded', async () => {
+    const mixed = flow()
+      .stage('lost', { optional: true, restart: 'temporary' }, () => {
+        throw new Error('gone')
+      })
+      .stage('stood in for', { fallback: () => 'instead', restart: 'temporary' }, () => {
+        throw new Error('gone too')
+      })
+      .stage('skipped', { when: () => false }, () => 1)
+      .stage('worse', ({ degrade }) => {
+        degrade('no luck')
+        return 2
+      })
+      .output(({ results }) => results)
+    const { replayed } = await same(mixed, 'completed')
+    expect(replayed.output).toEqual({ 'stood in for': 'instead', worse: 2 })
+  })
+
+  it('replays stages side by side, one of which stops the others', async () => {
+    const sides = flow()
+      .stage('slow', { needs: [] }, async ({ sleep, step }) => {
+        await step('begin', () => 1)
+        await sleep('1h')
+      })
+      .stage('bad', { needs: [], restart: 'temporary' }, async ({ sleep }) => {
+        await sleep('2m')
+        throw new Error('stop')
+      })
+      .stage('end', { needs: ['slow', 'bad'] }, () => 1)
+    const { recording } = await same(sides, 'failed')
+    expect(recording.outcome.stages.slow?.status).toBe('stopped')
+  })
+
+  it('replays streams and tool calls', async () => {
+    const streams = flow()
+      .stage('stream', async ({ model }) => {
+        const stream = model.stream({ prompt: 'go on' })
+        let text = ''
+        for await (const piece of stream) text += typeof piece === 'string' ? piece : JSON.stringify(piece)
+        return [text, (await stream.result).text]
+      })
+      .stage('tools', async ({ model }) => {
+        const tools = { look: { description: 'looks', input: z.object({ at: z.string() }) } }
+        return (await model.generate({ prompt: 'look', tools })).toolCalls
+      })
+      .output(({ results }) => results)
+    const toolCalls = [{ id: 'one', name: 'look', input: { at: 'kelp' } }]
+    const { replayed, recording } = await same(streams, 'completed', { script: ['and so on', { toolCalls }] })
+    expect((replayed.output as { tools: unknown }).tools).toEqual(toolCalls)
+    expect((replayed.output as { stream: string[] }).stream[1]).toBe('and so on')
+    expect(recording.runs[0]?.calls.stream).toBeDefined()
   })
 
   it('replays signals that came and that did not', async () => {
