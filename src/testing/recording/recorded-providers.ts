@@ -7,6 +7,13 @@ import { offline } from '../../providers/offline.ts'
 import type { CallContext, ModelAnswer, ModelRequest, Provider } from '../../providers/provider.ts'
 import type { RecordedTry, RunRecording } from './recording.ts'
 
+/** Of a run that had not asked anybody yet. */
+const simulatedModels = (['cheap', 'capable', 'premium'] as const).map(tier => ({
+  id: `simulated-${tier}`,
+  tier,
+  price: { inputUsdPerMTok: 0, outputUsdPerMTok: 0 },
+}))
+
 export interface RecordedProvidersOptions {
   readonly recording: RunRecording
   /** Lets the time pass that something took, or rejects when the signal aborts. */
@@ -61,6 +68,7 @@ export function recordedProviders({
     if (provider === 'offline') continue
     byProvider.set(provider, [...(byProvider.get(provider) ?? []), { id: model, tier }])
   }
+  if (others && byProvider.size === 0) byProvider.set('simulated', [...simulatedModels])
   return [
     ...[...byProvider].map(([id, models]): Provider => ({ id, models, tellsCost: hasCost, generate, stream })),
     // As in every runtime whose providers are those of the environment.

@@ -366,6 +366,17 @@ describe('replayRun', () => {
     expect(await replayRun(asks('who?'), recording, { unrecorded: 'simulate' })).toMatchObject({ status: 'completed' })
   })
 
+  it('simulates what a run that died before its first call would have asked', async () => {
+    const asks = flow()
+      .stage('rest', ({ sleep }) => sleep('2m'))
+      .stage('ask', async ({ model }) => (await model.generate({ prompt: 'what?' })).text)
+    const { recording } = await record(asks, { minutes: 1 })
+    expect(recording.outcome.status).toBe('waiting')
+    const replayed = await replayRun(asks, recording, { unrecorded: 'simulate' })
+    expect(replayed.status, replayed.trace.join('\n')).toBe('completed')
+    expect(replayed.unrecorded).toHaveLength(1)
+  })
+
   it('refuses what is no recording, or one of another workflow', async () => {
     const { recording } = await record(flow().stage('a', () => 1))
     await expect(
