@@ -64,7 +64,7 @@ export interface CircuitMetrics {
 export interface Circuit {
   readonly name: string
   readonly state: CircuitState
-  /** Consecutive failures while it is closed. */
+  /** Consecutive failures; while it is not closed those that opened it, 0 where an operator did. */
   readonly failureCount: number
   readonly settings: CircuitSettings
   /** Whether a call would be let through now. */
@@ -355,7 +355,9 @@ class ActorCircuit implements Circuit {
     this.#state = to
     this.#context = context
     if (context.period === period) return
-    this.#window = emptyWindow
+    // The failures that opened it are told until it is closed again.
+    const consecutive = to === 'open' || to === 'half-open' ? this.#window.consecutive : 0
+    this.#window = { ...emptyWindow, consecutive }
     const change = { from, to, at: event.at, reason: context.reason }
     this.#history = withTransition(this.#history, change)
     this.#report({ type: 'circuit.changed', circuit: this.name, ...change })

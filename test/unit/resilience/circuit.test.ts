@@ -16,7 +16,24 @@ describe('a closed circuit', () => {
     fail(circuit, 4)
     expect([circuit.state, circuit.failureCount, circuit.isAvailable()]).toEqual(['closed', 4, true])
     fail(circuit)
-    expect([circuit.state, circuit.isAvailable()]).toEqual(['open', false])
+    expect([circuit.state, circuit.failureCount, circuit.isAvailable()]).toEqual(['open', 5, false])
+  })
+
+  test('tells the failures that opened it until it is closed again', async () => {
+    const clock = virtualClock()
+    const circuit = createCircuit('a', { clock })
+    fail(circuit, 5)
+    await clock.advance('30s')
+    const probe = circuit.acquire()
+    expect([circuit.state, circuit.failureCount]).toEqual(['half-open', 5])
+    probe?.failure()
+    expect([circuit.state, circuit.failureCount, circuit.metrics().failureCount]).toEqual(['open', 5, 5])
+    await clock.advance('30s')
+    for (let n = 0; n < 2; n++) circuit.acquire()?.success()
+    expect([circuit.state, circuit.failureCount]).toEqual(['closed', 0])
+    fail(circuit, 5)
+    circuit.reset()
+    expect([circuit.state, circuit.failureCount]).toEqual(['closed', 0])
   })
 
   test('forgets failures at a success', () => {
