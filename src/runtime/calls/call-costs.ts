@@ -5,7 +5,7 @@
  */
 import type { ModelAnswer, Tier, Usage } from '../../providers/provider.ts'
 import type { ModelCatalogue } from '../../resilience/model-catalogue.ts'
-import type { Counters } from '../run/run-memory.ts'
+import type { Counters } from '../run/counters.ts'
 
 /** What one ledger entry has cost until now. */
 export interface CallSpend {

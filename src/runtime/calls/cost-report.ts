@@ -1,7 +1,7 @@
 /** What runs have cost together, and each workflow's share: the sum of what their counters say, with its warnings. */
 import type { RunRow, Store } from '../../store/store.ts'
 import type { RunCost } from '../api.ts'
-import type { Counters } from '../run/run-memory.ts'
+import type { Counters } from '../run/counters.ts'
 import { costOf } from './run-cost.ts'
 
 export interface CostReport extends RunCost {

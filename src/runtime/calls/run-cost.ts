@@ -3,7 +3,7 @@
  * the premium model of the task, and whatever makes these figures doubtful. What is unknown is said to be.
  */
 import type { RunCost } from '../api.ts'
-import type { Counters } from '../run/run-memory.ts'
+import type { Counters } from '../run/counters.ts'
 
 /** @param kept counters as they were written, maybe by an older version */
 export function costOf(kept: Partial<Counters>): RunCost {

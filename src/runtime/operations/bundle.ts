@@ -20,7 +20,7 @@ import {
 } from '../../store/store.ts'
 import { checkName } from '../names.ts'
 import type { KeptOptions } from '../run/live.ts'
-import { recall } from '../run/run-memory.ts'
+import { recall } from '../run/recall.ts'
 import { buildRunResult } from '../run/run-result.ts'
 import { createRedactor } from './redact.ts'
 import { createRows } from './reopen.ts'

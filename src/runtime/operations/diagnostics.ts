@@ -4,7 +4,8 @@ import { isEnded, type RunStatus, type Store } from '../../store/store.ts'
 import type { RunPerformance, RunResult, StagePerformance, WaitSummary } from '../api.ts'
 import { waitingFor } from '../listing.ts'
 import { readBaselines } from '../run/baselines.ts'
-import { recall, rememberedTypes, type StageRecord } from '../run/run-memory.ts'
+import { recall, rememberedTypes } from '../run/recall.ts'
+import type { StageRecord } from '../run/run-memory.ts'
 import { performanceOf } from '../run/run-result.ts'
 
 export interface HealthFindingSummary {

@@ -6,7 +6,7 @@ import { parseOptions } from '../../options.ts'
 import type { Page, RunRow, RunWrite, Store, StoredRun } from '../../store/store.ts'
 import type { RunFailed } from '../api.ts'
 import { eventOf } from '../commits/journal-feed.ts'
-import type { Counters } from '../run/run-memory.ts'
+import type { Counters } from '../run/counters.ts'
 import type { OperatorNote, QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations-api.ts'
 import { createRows } from './reopen.ts'
 
