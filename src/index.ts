@@ -1,6 +1,6 @@
 /** `holdfast`: a supervised, durable actor runtime for LLM and agent workflows, on XState v5. */
 
-export { bundledWorkflow } from './bundled/index.ts'
+export { bundledWorkflow } from './bundled/load-bundled.ts'
 export {
   BudgetExceededError,
   CancelledError,

@@ -71,7 +71,7 @@ function write(file: string, text: string): void {
 /** The lines with which the test gets its workflow. */
 async function importOf(name: string, source: string | undefined, directory: string): Promise<string> {
   if (source === undefined && findBundled(name)) {
-    return `import { bundledWorkflow } from 'holdfast'\n\nconst workflow = bundledWorkflow(${JSON.stringify(name)})`
+    return `import { bundledWorkflow } from 'holdfast'\n\nconst workflow = await bundledWorkflow(${JSON.stringify(name)})`
   }
   if (source === undefined) throw new OptionsError(`--as-test: name the file of workflow '${name}' with --workflow`)
   const exported = await createFileImporter()(source, shown(source))
