@@ -5,11 +5,13 @@
  * fails says what was tried.
  */
 import { BudgetExceededError, CancelledError, CircuitOpenError, ProviderError, TimeoutError } from '../errors.ts'
-import type { CallContext, ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
+import type { ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import type { Clock } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 import type { Random } from '../time/random.ts'
 import type { AttemptContext, RunningAttempt } from './attempt.ts'
+import { AskContext, CallPolicy } from './call-asking.ts'
+import type { Hop, ModelCallEvent, Target } from './call-events.ts'
 import {
   type CallGate,
   createCallGate,
@@ -23,14 +25,12 @@ import { type Candidate, candidatesFor } from './candidates.ts'
 import type { Circuits } from './circuits.ts'
 import { type Classification, classifyError } from './classify.ts'
 import { type FallbackRule, nextRoute } from './fallback-route.ts'
-import type { FailureKind } from './kinds.ts'
 import { askProvider, type PieceSink } from './model-answer.ts'
 import { type ModelCatalogue, noCatalogue } from './model-catalogue.ts'
 import type { ResolvedProfile } from './profiles.ts'
 import { type CapabilityName, needsOf } from './request-needs.ts'
-import { type AttemptEvent, type RetryOutcome, retry } from './retry.ts'
+import { type RetryOutcome, retry } from './retry.ts'
 import type { RetryBudget } from './retry-budget.ts'
-import type { RetryPolicy } from './retry-policy.ts'
 
 export interface ModelCallOptions {
   /** In the order of preference. */
@@ -79,40 +79,6 @@ export interface Admission {
   /** An answer that came when nobody waited for it any more: it is paid for all the same. */
   late(answer: ModelAnswer, cost: number | 'unknown'): void
 }
-
-interface Target {
-  readonly provider: string
-  readonly model: string
-  readonly tier: Tier
-  /** Which of the provider's keys, from 1; absent where it has one. */
-  readonly key?: number
-}
-
-/** What became of one candidate with one key. */
-export interface Hop extends Target {
-  readonly attempts: number
-  readonly outcome: 'answered' | 'failed' | 'refused'
-  readonly kind?: FailureKind | undefined
-  readonly message?: string | undefined
-}
-
-export type ModelCallEvent =
-  | (AttemptEvent & Target)
-  | ({
-      readonly type: 'fallback.decided'
-      readonly at: number
-      readonly from: Target
-      readonly kind: FailureKind
-      readonly rule: FallbackRule
-    } & Target)
-  | { readonly type: 'call.succeeded'; readonly at: number; readonly attempts: number; readonly hops: readonly Hop[] }
-  | {
-      readonly type: 'call.failed'
-      readonly at: number
-      readonly attempts: number
-      readonly hops: readonly Hop[]
-      readonly kind: FailureKind
-    }
 
 export interface ModelCallOutcome {
   readonly answer: ModelAnswer
@@ -388,44 +354,6 @@ class ModelCall {
     } catch {
       // A listener's fault must not fail the call that it listens to.
     }
-  }
-}
-
-/** The retry policy of the profile, as long as nobody has been given a piece of an answer: that cannot be taken back. */
-class CallPolicy implements RetryPolicy {
-  readonly on: readonly FailureKind[]
-  readonly backoff: RetryPolicy['backoff']
-  readonly #max: number
-  readonly #sink: PieceSink | undefined
-
-  constructor({ max, backoff }: RetryPolicy, on: readonly FailureKind[], sink: PieceSink | undefined) {
-    this.on = on
-    this.backoff = backoff
-    this.#max = max
-    this.#sink = sink
-  }
-
-  get max(): number {
-    return this.#sink?.isCommitted === true ? 0 : this.#max
-  }
-}
-
-/** What a provider is given beside the request. The attempt makes its signal when a provider first asks for it. */
-class AskContext implements CallContext {
-  readonly idempotencyKey: string
-  readonly attempt: number
-  readonly keyIndex: number | undefined
-  readonly #running: AttemptContext
-
-  constructor(running: AttemptContext, idempotencyKey: string, keyIndex: number | undefined) {
-    this.#running = running
-    this.idempotencyKey = idempotencyKey
-    this.attempt = running.attempt
-    this.keyIndex = keyIndex
-  }
-
-  get signal(): AbortSignal {
-    return this.#running.signal
   }
 }
 

@@ -2,8 +2,9 @@
  * What the journal, the incidents and the metrics hear of a model call: each try and each hop as it happens, with who was
  * asked, what was wrong and what followed.
  */
+
+import type { ModelCallEvent } from '../../resilience/call-events.ts'
 import { circuitsOfTarget } from '../../resilience/call-gate.ts'
-import type { ModelCallEvent } from '../../resilience/model-call.ts'
 import { isEnded } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
 import type { StageMetrics } from '../../workflow/stage-context.ts'
