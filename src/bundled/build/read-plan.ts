@@ -14,7 +14,7 @@ import {
   type WrittenCommand,
 } from './plan.ts'
 import { planProblem } from './plan-problem.ts'
-import { parseYamlPlan, type WrittenPlan } from './yaml-plan.ts'
+import type { WrittenPlan } from './yaml-plan.ts'
 
 export const buildInputSchema = z.strictObject({
   /** The directory that the commands run in; or the file of the plan, whose directory it is then. @default '.' */
@@ -36,7 +36,7 @@ const largestPlan = 1_000_000
 export async function readPlan(input: BuildInput): Promise<Plan> {
   const { file, directory } = await findPlan(input)
   const text = await textOf(file)
-  const written = parse(text, file)
+  const written = await parse(text, file)
   if (written.commands.length > mostCommands) {
     throw planProblem({ file, line: 1 }, `it has ${written.commands.length} commands; at most ${mostCommands} are run`)
   }
@@ -94,10 +94,11 @@ async function textOf(file: string): Promise<string> {
   return text
 }
 
-function parse(text: string, file: string): WrittenPlan {
+/** The parser of YAML is loaded for a plan that needs it: everybody who imports Holdfast would wait for it. */
+async function parse(text: string, file: string): Promise<WrittenPlan> {
   const form = extname(file).toLowerCase()
   if (/^\.(?:md|markdown)$/.test(form)) return parseMarkdownPlan(text, file)
-  if (/^\.(?:ya?ml|json)$/.test(form)) return parseYamlPlan(text, file)
+  if (/^\.(?:ya?ml|json)$/.test(form)) return (await import('./yaml-plan.ts')).parseYamlPlan(text, file)
   throw new ConfigError(`the plan ${file} is neither Markdown (.md) nor YAML (.yaml, .yml, .json); rename it`, { file })
 }
 
