@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** Fast by their subject, slow by the processes that they start. */
+const processes = ['test/unit/bundled/checkup/{checkup,run-test-file,type-check}.test.ts']
+
 // `fast` is what runs while one works; `slow` starts processes, kills them, and type-checks generated programs.
 export default defineConfig({
   test: {
@@ -11,13 +14,14 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{architecture,unit,property,model,integration,conformance}/**/*.test.ts'],
+          exclude: processes,
           testTimeout: 20_000,
         },
       },
       {
         test: {
           name: 'slow',
-          include: ['test/{crash,e2e,types}/**/*.test.ts'],
+          include: ['test/{crash,e2e,types}/**/*.test.ts', ...processes],
           testTimeout: 180_000,
           hookTimeout: 180_000,
         },

@@ -8,7 +8,8 @@ import { defineProfile, defineWorkflow } from '../../src/index.ts'
 const failure = (status: number, headers?: Record<string, string>): Error =>
   Object.assign(new Error(`answered ${status}`), { status, ...(headers ? { headers } : {}) })
 
-const undo = { compensate: async () => {} }
+/** Takes its time, so that processes die while it runs. */
+const undo = { compensate: () => new Promise<void>(resolve => setTimeout(resolve, 120_000)) }
 
 export const ordeal = defineWorkflow({
   name: 'ordeal',

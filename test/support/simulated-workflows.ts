@@ -67,7 +67,11 @@ export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
         budget: { calls: 9 },
       }),
   },
-  { name: 'kiln', share: 0.1, run: options => simulate(kiln, { ...options, runs: 1 }) },
+  {
+    name: 'kiln',
+    share: 0.1,
+    run: options => simulate(kiln, { faults: { ...everything, operators: 0.5 }, ...options, runs: 1 }),
+  },
   {
     // Without jumps of the clock, so that it shows how much time has passed.
     name: 'kiln in time',

@@ -120,8 +120,8 @@ export const decisionMutants: readonly Mutant[] = [
     'what runs goes on while an operator holds the run',
     change(
       workflow,
-      "        waiting: {\n          description: 'Nothing works: everything waits for a timer, a signal or a child run.',\n          tags: ['waiting'],\n          on: {\n            WAIT_ENDED: 'running',\n            PAUSE: { target: 'paused', actions: ['rememberReason', 'suspendStages'] },",
-      "        waiting: {\n          description: 'Nothing works: everything waits for a timer, a signal or a child run.',\n          tags: ['waiting'],\n          on: {\n            WAIT_ENDED: 'running',\n            PAUSE: { actions: ['rememberReason', 'suspendStages'] },",
+      "            WAIT_BEGUN: 'waiting',\n            PAUSE: { target: 'paused', actions: ['rememberReason', 'suspendStages'] },",
+      "            WAIT_BEGUN: 'waiting',\n            PAUSE: { target: 'paused', actions: ['rememberReason'] },",
     ),
   ),
   mutant(
@@ -131,11 +131,6 @@ export const decisionMutants: readonly Mutant[] = [
   mutant(
     'compensations run again after a crash',
     change('src/runtime/run/compensations.ts', ' || run.memory.compensated.has(name)', ''),
-    [
-      'test/integration/runtime/edges.test.ts',
-      'test/integration/runtime/durability.test.ts',
-      'test/property/runtime/crashes.test.ts',
-    ],
   ),
   mutant(
     'a supervisor makes one restart more than its intensity',

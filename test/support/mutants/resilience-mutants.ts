@@ -58,7 +58,7 @@ export const resilienceMutants: readonly Mutant[] = [
       "  if (!failure.transient && kindTable[failure.kind].transient) return refuse('permanent')\n",
       '',
     ),
-    ['test/property/resilience/retry-policy.property.test.ts', 'test/unit/resilience/retry.test.ts'],
+    ['test/unit/resilience/retry-policy.test.ts'],
   ),
   mutant(
     'a half-open circuit does not get back the place of a probe that was given up',
@@ -67,17 +67,35 @@ export const resilienceMutants: readonly Mutant[] = [
   ),
   mutant(
     'a half-open circuit lets one probe more through',
-    change(
-      circuit,
-      'context.probes.length < context.settings.maxProbes',
-      'context.probes.length <= context.settings.maxProbes',
-    ),
-    [...circuitTests, 'test/property/resilience/outage.property.test.ts'],
+    [
+      change(
+        circuit,
+        'context.probes.length < context.settings.maxProbes',
+        'context.probes.length <= context.settings.maxProbes',
+      ),
+      change(
+        'src/resilience/circuit.ts',
+        "if (this.#state === 'half-open' && this.#context.probes.length < this.settings.maxProbes) {",
+        "if (this.#state === 'half-open' && this.#context.probes.length <= this.settings.maxProbes) {",
+      ),
+    ],
+    circuitTests,
   ),
   mutant(
     'a call from before the last change of state moves a circuit',
-    change(circuit, "'period' in event && event.period === context.period,", "'period' in event && event.period >= 0,"),
-    [...circuitTests, 'test/unit/resilience/circuit-habits.test.ts'],
+    [
+      change(
+        circuit,
+        "'period' in event && event.period === context.period,",
+        "'period' in event && event.period >= 0,",
+      ),
+      change(
+        'src/resilience/circuit.ts',
+        "const counts = period === this.#context.period && this.#state === 'closed'",
+        "const counts = period >= 0 && this.#state === 'closed'",
+      ),
+    ],
+    ['test/unit/resilience/circuit-late-calls.test.ts'],
   ),
   mutant(
     'a circuit opens one failure late',
