@@ -35,9 +35,11 @@ describe('what a command loads before it begins', () => {
     },
   )
 
-  it('is no log library, scanner, translator or parser of YAML for a command that reads', async () => {
+  it('is no log library, translator, parser of YAML or workflow that ships for a command that reads', async () => {
     const loaded = await loadedBy('runs', 'list')
     expect(loaded.filter(url => url.includes('/src/runtime/client'))).toHaveLength(1)
-    expect(loaded.filter(url => /node_modules\/(?:pino|@secretlint|tsx|yaml)\//.test(url))).toEqual([])
+    expect(
+      loaded.filter(url => /node_modules\/(?:pino|@secretlint|tsx|yaml)\/|\/src\/bundled\/[^/]+\//.test(url)),
+    ).toEqual([])
   })
 })
