@@ -1,7 +1,7 @@
 /**
  * A machine that takes the steps which stay in their state without XState's interpreter. XState still chooses the
  * transition, guards and all; where that has no target and only assigns, the machine's own assignments are applied and
- * nothing else is worked out, which costs a fifth. Every other step is XState's. A supervisor makes one such step for
+ * nothing else is worked out. Every other step is XState's. A supervisor makes one such step for
  * each failure of a storm. While somebody watched through XState's inspection it would miss these steps: the machine of
  * a supervisor is never inspected.
  */
