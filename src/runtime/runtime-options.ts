@@ -22,7 +22,7 @@ import type { Budget, InspectListener, Logger, Remedy, RuntimeOptions, StartOpti
 import { providersFromEnvironment } from './calls/environment-providers.ts'
 import type { Chaos } from './chaos.ts'
 import { type RetentionPolicy, retentionPolicy } from './operations/retention.ts'
-import type { KeptOptions } from './run/live.ts'
+import type { KeptOptions } from './run/kept-options.ts'
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {
   error: "must be milliseconds or a text such as '30s'",

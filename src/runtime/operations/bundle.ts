@@ -19,7 +19,7 @@ import {
   type StoredRun,
 } from '../../store/store.ts'
 import { checkName } from '../names.ts'
-import type { KeptOptions } from '../run/live.ts'
+import type { KeptOptions } from '../run/kept-options.ts'
 import { recall } from '../run/recall.ts'
 import { buildRunResult } from '../run/run-result.ts'
 import { createRedactor } from './redact.ts'

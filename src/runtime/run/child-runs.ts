@@ -14,7 +14,8 @@ import { wakeKey } from '../commits/wake.ts'
 import { checkName } from '../names.ts'
 import { hashOf } from '../stage/failure.ts'
 import { handled } from '../stage/stage-promises.ts'
-import type { Attempt, ChildHandle, LiveRun } from './live.ts'
+import type { Attempt, LiveRun } from './live.ts'
+import type { ChildHandle } from './run-facts.ts'
 import { ledgerIdentity } from './run-memory.ts'
 
 const optionsSchema = z.strictObject({

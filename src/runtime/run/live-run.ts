@@ -33,10 +33,12 @@ import { createPendingWrite } from '../commits/pending-write.ts'
 import { compensateStages } from './compensations.ts'
 import { conclude, outputKey } from './conclusion.ts'
 import { countersText } from './counters.ts'
+import { amendedOptions, type KeptOptions } from './kept-options.ts'
 import { type RestorableRun, restoreActors } from './ladder.ts'
-import type { KeptOptions, LiveRun, LiveStage, RunFailure, RunServices, Where } from './live.ts'
+import type { LiveRun, LiveStage, RunServices } from './live.ts'
 import { recall } from './recall.ts'
 import { remember } from './remember.ts'
+import type { RunFailure, Where } from './run-facts.ts'
 import { inputOf } from './run-input.ts'
 import { ledgerIdentity, RunMemory, rememberLedger } from './run-memory.ts'
 import { buildRunResult } from './run-result.ts'
@@ -645,10 +647,6 @@ export class ActorRun implements RestorableRun, Committable {
     this.services.closeChildren(this)
   }
 }
-
-/** The start options of the run with what operators have changed of them since. */
-const amendedOptions = (options: KeptOptions, { budget }: RunMemory['amended']): KeptOptions =>
-  budget ? { ...options, budget: { ...options.budget, ...budget } } : options
 
 /** A run whose process has died so often without progress is set aside: it may be what kills it. */
 const mostCrashes = 10

@@ -11,10 +11,8 @@ import type {
   StageRule,
 } from '../../../machines/stage.machine.ts'
 import type { WorkflowMachineEvent } from '../../../machines/workflow.machine.ts'
-import type { EncodedError } from '../../errors.ts'
 import type { BudgetAccount } from '../../resilience/budget.ts'
 import type { PieceSink } from '../../resilience/model-answer.ts'
-import type { ProfileOverrides } from '../../resilience/profile-overrides.ts'
 import type { ResolvedProfile } from '../../resilience/profiles.ts'
 import type { JournalRow, JsonText, LedgerRow, NewRun, RunStatus } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
@@ -23,7 +21,7 @@ import type { Random } from '../../time/random.ts'
 import type { AnyWorkflow, StageDefinition, WorkflowDefinition } from '../../workflow/definition.ts'
 import type { GenerateOptions, GenerateResult, LastFailure, StageMetrics } from '../../workflow/stage-context.ts'
 import type { SnapshotText } from '../actors/snapshot-text.ts'
-import type { Budget, DegradedPart, Logger, Remedy, RunResult } from '../api.ts'
+import type { DegradedPart, Logger, Remedy } from '../api.ts'
 import type { CommitPipeline } from '../commits/commit-pipeline.ts'
 import type { PendingWrite } from '../commits/pending-write.ts'
 import type { ReadyQueue } from '../commits/ready-queue.ts'
@@ -31,62 +29,19 @@ import type { TimerPurpose } from '../commits/timer-purpose.ts'
 import type { TimerWheel } from '../commits/timer-wheel.ts'
 import type { RulesOf } from '../stage/stage-rules.ts'
 import type { Baselines } from './baselines.ts'
+import type { KeptOptions } from './kept-options.ts'
 import type { Places } from './places.ts'
-import type { OpenMap, RunMemory } from './run-memory.ts'
-
-/** Why a run came to a bad end, kept until the flow has ended. */
-export interface RunFailure {
-  readonly status: 'failed' | 'quarantined' | 'budget_exceeded' | 'cancelled'
-  readonly error: EncodedError
-  readonly stage?: string | undefined
-  readonly attempt?: number | undefined
-}
-
-/** The start options of a run that outlive the call, as they are kept with it. */
-export interface KeptOptions {
-  readonly profile?: string | object | undefined
-  readonly budget?: Budget | undefined
-  readonly deadlineAt?: number | undefined
-  /** When the `wallTime` of the budget is used up. */
-  readonly wallTimeUntil?: number | undefined
-  readonly priority?: number | undefined
-  readonly cwd: string
-  /** What the operator changed in every profile of this run. */
-  readonly overrides?: ProfileOverrides | undefined
-  readonly onParentClose?: 'cancel' | 'abandon' | undefined
-  /** Set where the run was read from a bundle: it is looked at and forked, and never goes on. */
-  readonly imported?: { readonly at: number; readonly status: RunStatus } | undefined
-}
-
-/** Which part of a run a journal row is about. */
-export interface Where {
-  readonly stage?: string | undefined
-  readonly attempt?: number | undefined
-  readonly incarnation?: number | undefined
-}
-
-/** What a run that does not work waits for. */
-export interface Waiting {
-  readonly stage?: string | undefined
-  readonly kind: 'signal' | 'sleep' | 'child' | 'event' | 'definition' | 'cause'
-  /** The signal's name, the child's id, the workflow whose definition is missing, or the kind of failure that is to pass. */
-  readonly name?: string | undefined
-  /** The step or call whose outcome an operator is asked about. */
-  readonly about?: string | undefined
-  readonly until?: number | undefined
-}
-
-/** How a question of a function was answered. */
-export interface Answer {
-  readonly value?: unknown
-  readonly error?: Error | undefined
-}
-
-/** Which item of a map this is. */
-export interface ItemPlace {
-  readonly map: OpenMap
-  readonly index: number
-}
+import type {
+  Answer,
+  ChildHandle,
+  ChildOptions,
+  ItemPlace,
+  PreflightReport,
+  RunFailure,
+  Waiting,
+  Where,
+} from './run-facts.ts'
+import type { RunMemory } from './run-memory.ts'
 
 export interface LiveRun {
   readonly id: string
@@ -334,26 +289,4 @@ export interface RunServices {
   ): Promise<ChildHandle>
   /** Cancels the children of a run that has ended, unless they were to be abandoned. */
   closeChildren(run: LiveRun): void
-}
-
-export interface ChildOptions {
-  readonly onParentClose: 'cancel' | 'abandon'
-  readonly budget?: object | undefined
-}
-
-export interface ChildHandle {
-  result(): Promise<RunResult>
-  signal(name: string, payload?: unknown): Promise<void>
-  cancel(reason?: string): Promise<void>
-}
-
-export interface PreflightReport {
-  /** No critical monitor found a fault. */
-  readonly healthy: boolean
-  readonly monitors: readonly {
-    readonly name: string
-    readonly critical: boolean
-    readonly healthy: boolean
-    readonly message: string
-  }[]
 }

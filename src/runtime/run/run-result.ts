@@ -6,7 +6,8 @@ import type { RunStatus } from '../../store/store.ts'
 import type { RunError, RunPerformance, RunResult, StagePerformance } from '../api.ts'
 import { costOf } from '../calls/run-cost.ts'
 import type { UsualDuration } from './baselines.ts'
-import type { LiveRun, RunFailure } from './live.ts'
+import type { LiveRun } from './live.ts'
+import type { RunFailure } from './run-facts.ts'
 import type { RunMemory } from './run-memory.ts'
 
 /** What a result is made from. */

@@ -1,6 +1,7 @@
 /** What a run waits for when nothing in it works. */
 import type { AnyActorRef } from 'xstate'
-import type { LiveRun, Waiting } from './live.ts'
+import type { LiveRun } from './live.ts'
+import type { Waiting } from './run-facts.ts'
 
 /** Undefined while something works, or is only between two attempts. */
 export function waitsOf(run: LiveRun): readonly Waiting[] | undefined {

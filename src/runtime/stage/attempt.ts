@@ -6,7 +6,8 @@
 import { CancelledError, OptionsError, TimeoutError } from '../../errors.ts'
 import type { TimerHandle } from '../../time/clock.ts'
 import { formatMs } from '../../time/duration.ts'
-import type { Answer, Attempt, LiveStage, Waiting } from '../run/live.ts'
+import type { Attempt, LiveStage } from '../run/live.ts'
+import type { Answer, Waiting } from '../run/run-facts.ts'
 
 interface Awaited {
   readonly waiting: Waiting
