@@ -37,6 +37,7 @@ export {
   type Resilience,
   type ResilienceOptions,
 } from './resilience/create-resilience.ts'
+export { defineProfile, type ProfileOptions } from './resilience/define-profile.ts'
 export {
   type EffectiveProfile,
   type EffectiveValue,
@@ -57,9 +58,7 @@ export { type OperationName, operationPresets } from './resilience/operations.ts
 export type { ProfileOverrides } from './resilience/profile-overrides.ts'
 export {
   builtInProfiles,
-  defineProfile,
   type ProfileName,
-  type ProfileOptions,
   type ResolvedProfile,
   type TaskName,
   taskProfiles,

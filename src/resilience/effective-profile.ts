@@ -4,15 +4,10 @@
  */
 import { OptionsError } from '../errors.ts'
 import { suggestion } from '../options.ts'
+import { profileOrigin } from './define-profile.ts'
+import { type KnownProfiles, profileOf } from './profile-choice.ts'
 import { type ProfileOverrides, withOverrides } from './profile-overrides.ts'
-import {
-  builtInProfiles,
-  type KnownProfiles,
-  profileOf,
-  profileOrigin,
-  type ResolvedProfile,
-  taskProfiles,
-} from './profiles.ts'
+import { builtInProfiles, type ResolvedProfile, taskProfiles } from './profiles.ts'
 
 export interface EffectiveValue {
   /** As `defineProfile` calls it: `retry.max`, `timeout.stage`. Times are ms. */

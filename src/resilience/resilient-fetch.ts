@@ -14,7 +14,7 @@ import { type CircuitOptions, type CircuitPreset, type CircuitSettings, resolveC
 import type { Classification } from './classify.ts'
 import { createOperationMetrics, figuresOf, type OperationFigures, type OperationMetrics } from './operation-metrics.ts'
 import { policyOf } from './operations.ts'
-import { type ProfileReference, profileOf } from './profiles.ts'
+import { type ProfileReference, profileOf } from './profile-choice.ts'
 import { linkBody, type RequestFacts, requestFacts } from './request-facts.ts'
 import { type AttemptEvent, retry } from './retry.ts'
 import type { RetryBudget } from './retry-budget.ts'

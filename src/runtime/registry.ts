@@ -1,6 +1,6 @@
 /** The workflows that a runtime knows, by name and version. */
 import { SnapshotError } from '../errors.ts'
-import { type KnownProfiles, resolveProfile } from '../resilience/profiles.ts'
+import { type KnownProfiles, resolveProfile } from '../resilience/profile-choice.ts'
 import type { RunRow } from '../store/store.ts'
 import { type AnyWorkflow, definitionOf, sourceOf, type WorkflowDefinition } from '../workflow/definition.ts'
 

@@ -5,7 +5,7 @@
  */
 import { assign, setup } from 'xstate'
 import { z } from 'zod'
-import { defineProfile } from '../../src/resilience/profiles.ts'
+import { defineProfile } from '../../src/resilience/define-profile.ts'
 import type { Run, RunResult, Runtime } from '../../src/runtime/api.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import type { JournalRow, Store } from '../../src/store/store.ts'

@@ -7,7 +7,7 @@
 import fc from 'fast-check'
 import { z } from 'zod'
 import { ValidationError } from '../../src/errors.ts'
-import { defineProfile } from '../../src/resilience/profiles.ts'
+import { defineProfile } from '../../src/resilience/define-profile.ts'
 import { defineWorkflow, type WorkflowBuilder } from '../../src/workflow/define-workflow.ts'
 import type { AnyWorkflow } from '../../src/workflow/definition.ts'
 import type { StageContext } from '../../src/workflow/stage-context.ts'

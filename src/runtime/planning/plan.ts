@@ -9,7 +9,7 @@ import { parseOptions } from '../../options.ts'
 import { offline } from '../../providers/offline.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { ModelCatalogue } from '../../resilience/model-catalogue.ts'
-import { choiceOf, type KnownProfiles } from '../../resilience/profiles.ts'
+import { choiceOf, type KnownProfiles } from '../../resilience/profile-choice.ts'
 import {
   type AnyWorkflow,
   definitionOf,

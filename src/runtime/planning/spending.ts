@@ -6,7 +6,7 @@
 import type { Provider } from '../../providers/provider.ts'
 import { type Candidate, candidatesFor } from '../../resilience/candidates.ts'
 import type { ModelCatalogue } from '../../resilience/model-catalogue.ts'
-import { type KnownProfiles, resolveProfile } from '../../resilience/profiles.ts'
+import { type KnownProfiles, resolveProfile } from '../../resilience/profile-choice.ts'
 import {
   type AnyWorkflow,
   definitionOf,

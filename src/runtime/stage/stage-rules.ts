@@ -3,8 +3,9 @@
  * the same profile, so it is worked out once.
  */
 import type { StagePolicy } from '../../../machines/stage.machine.ts'
+import { type KnownProfiles, resolveProfile } from '../../resilience/profile-choice.ts'
 import { type ProfileOverrides, scaledMs, withOverrides } from '../../resilience/profile-overrides.ts'
-import { type KnownProfiles, type ResolvedProfile, resolveProfile } from '../../resilience/profiles.ts'
+import type { ResolvedProfile } from '../../resilience/profiles.ts'
 import type { StageDefinition, WorkflowDefinition } from '../../workflow/definition.ts'
 
 export interface StageRules {

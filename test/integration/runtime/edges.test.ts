@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromPromise, setup } from 'xstate'
 import { z } from 'zod'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import { workflowFromMachine } from '../../../src/workflow/own-machine.ts'
 import { stageActor } from '../../../src/workflow/stage-actor.ts'

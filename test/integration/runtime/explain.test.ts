@@ -1,7 +1,7 @@
 /** What `explain` says of a run: the story, the rules, the cause, what is next and what to do. */
 import { describe, expect, it } from 'vitest'
 import { ProviderError, RunNotFoundError } from '../../../src/errors.ts'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { createClient } from '../../../src/runtime/client.ts'
 import { eventOf } from '../../../src/runtime/commits/journal-feed.ts'
 import { createDecisionReplay } from '../../../src/runtime/explain/replay.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import type { RunResult, Runtime } from '../../../src/runtime/api.ts'
 import { faultyStore } from '../../../src/testing/faulty-store.ts'
 import { scriptedProvider } from '../../../src/testing/scripted-provider.ts'

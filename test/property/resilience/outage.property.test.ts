@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type CircuitReport, createCircuit } from '../../../src/resilience/circuit.ts'
 import { createResilience } from '../../../src/resilience/create-resilience.ts'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { seededRandom } from '../../../src/time/random.ts'
 

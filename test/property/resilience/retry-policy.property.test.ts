@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { classifyError } from '../../../src/resilience/classify.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { failureKinds } from '../../../src/resilience/kinds.ts'
-import { builtInProfiles, defineProfile } from '../../../src/resilience/profiles.ts'
+import { builtInProfiles } from '../../../src/resilience/profiles.ts'
 import { decideRetry } from '../../../src/resilience/retry-policy.ts'
 
 const unit = fc.double({ min: 0, max: 0.999_999, noNaN: true })

@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { defineProfile, type ProfileOptions } from '../../../src/resilience/profiles.ts'
+import { defineProfile, type ProfileOptions } from '../../../src/resilience/define-profile.ts'
 import type { RunResult } from '../../../src/runtime/api.ts'
 import { isEnded } from '../../../src/store/store.ts'
 import { answerUsd, type Deed, hintMs, type PaidSpec, PaidWorld } from '../../support/paid-world.ts'

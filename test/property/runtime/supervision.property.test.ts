@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
 import { ProviderError } from '../../../src/errors.ts'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import type { Run } from '../../../src/runtime/api.ts'
 import { planOf } from '../../../src/runtime/planning/plan.ts'
 import type { JournalEvent } from '../../../src/telemetry/catalogue.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { answerTo, causeAnswers, usualAnswers } from '../../../src/resilience/causes.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { failureKinds, kindTable } from '../../../src/resilience/kinds.ts'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
 
 describe('what a stage does about a cause', () => {
   it('is said for every kind of failure', () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { readProfileOverrides } from '../../../src/config/environment.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { effectiveProfile, type OverrideSource } from '../../../src/resilience/effective-profile.ts'
 import { withOverrides } from '../../../src/resilience/profile-overrides.ts'
-import { builtInProfiles, defineProfile } from '../../../src/resilience/profiles.ts'
+import { builtInProfiles } from '../../../src/resilience/profiles.ts'
 
 const sources = (of: string): OverrideSource['sources'] => ({
   maxRetries: `${of} retries`,

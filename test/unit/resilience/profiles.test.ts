@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { OptionsError } from '../../../src/errors.ts'
-import { builtInProfiles, defineProfile, resolveProfile, taskProfiles } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
+import { resolveProfile } from '../../../src/resilience/profile-choice.ts'
+import { builtInProfiles, taskProfiles } from '../../../src/resilience/profiles.ts'
 
 describe('the built-in profiles', () => {
   test('are those of the contract', () => {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { CancelledError, CircuitOpenError, TimeoutError } from '../../../src/errors.ts'
-import { defineProfile } from '../../../src/resilience/profiles.ts'
+import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { type FetchEvent, type ResilientFetchOptions, resilientFetch } from '../../../src/resilience/resilient-fetch.ts'
 
 interface Seen {
