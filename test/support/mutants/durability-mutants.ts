@@ -7,7 +7,8 @@ const liveRun = 'src/runtime/run/live-run.ts'
 const liveStage = 'src/runtime/stage/live-stage.ts'
 const waits = 'src/runtime/run/run-waits.ts'
 const tools = 'src/runtime/stage/stage-tools.ts'
-const memory = 'src/runtime/run/run-memory.ts'
+const recall = 'src/runtime/run/recall.ts'
+const remember = 'src/runtime/run/remember.ts'
 const pending = 'src/runtime/commits/pending-write.ts'
 const children = 'src/runtime/run/child-runs.ts'
 
@@ -174,12 +175,12 @@ export const durabilityMutants: readonly Mutant[] = [
   ),
   mutant(
     'the counters of a run begin at nothing after a crash',
-    change(memory, "  Object.assign(memory.counters, read('counters', stored.run.counters, false))\n", ''),
+    change(recall, "  Object.assign(memory.counters, read('counters', stored.run.counters, false))\n", ''),
   ),
   mutant(
     'results of a map are in the order of their ends',
     change(
-      memory,
+      remember,
       '    item.map.results[item.index] = text\n    return',
       '    item.map.results[item.map.results.indexOf(undefined)] = text\n    return',
     ),
