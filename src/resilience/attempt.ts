@@ -7,6 +7,7 @@
 import { CancelledError, TimeoutError } from '../errors.ts'
 import type { Clock, TimerHandle } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
+import { addAbortListener, removeAbortListener } from './abort-listeners.ts'
 
 /** What the function of an attempt is given. */
 export interface AttemptContext {
@@ -118,7 +119,7 @@ export class Attempt<T> implements RunningAttempt {
       return
     }
     if (this.#limitMs !== Number.POSITIVE_INFINITY) this.#setTimer()
-    signal?.addEventListener('abort', this)
+    if (signal) addAbortListener(signal, this)
     this.#isWatched = true
   }
 
@@ -158,7 +159,7 @@ export class Attempt<T> implements RunningAttempt {
     const { clock, signal } = this.#limits
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
     this.#timer = undefined
-    signal?.removeEventListener('abort', this)
+    if (signal) removeAbortListener(signal, this)
   }
 }
 
@@ -166,15 +167,17 @@ export class Attempt<T> implements RunningAttempt {
 export function wait(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return Promise.reject(cancelledBy(signal))
   return new Promise((resolve, reject) => {
-    const cancel = (): void => {
-      clock.clearTimeout(timer)
-      reject(cancelledBy(signal as AbortSignal))
+    const cancelled = {
+      handleEvent() {
+        clock.clearTimeout(timer)
+        reject(cancelledBy(signal as AbortSignal))
+      },
     }
     const timer = clock.setTimeout(() => {
-      signal?.removeEventListener('abort', cancel)
+      if (signal) removeAbortListener(signal, cancelled)
       resolve()
     }, delayMs)
-    signal?.addEventListener('abort', cancel, { once: true })
+    if (signal) addAbortListener(signal, cancelled)
   })
 }
 

@@ -3,6 +3,8 @@
  * its response: reading can be cancelled as long as there is something to read, and nothing is left behind after.
  */
 
+import { addAbortListener, removeAbortListener } from './abort-listeners.ts'
+
 export interface RequestFacts {
   readonly method: string
   /** Absent where it goes to no server, or nowhere: `data:` and what is no URL. */
@@ -43,9 +45,9 @@ const isStream = (body: unknown): boolean =>
 export function linkBody(response: Response, signal: AbortSignal | undefined, controller: AbortController): Response {
   const { body } = response
   if (signal === undefined || body === null) return response
-  const cancel = (): void => controller.abort(signal.reason)
-  const unlink = (): void => signal.removeEventListener('abort', cancel)
-  signal.addEventListener('abort', cancel, { once: true })
+  const cancelled = { handleEvent: () => controller.abort(signal.reason) }
+  const unlink = (): void => removeAbortListener(signal, cancelled)
+  addAbortListener(signal, cancelled)
   const linked = new Response(watched(body, unlink), response)
   for (const name of ['url', 'redirected', 'type'] as const) {
     Object.defineProperty(linked, name, { value: response[name] })

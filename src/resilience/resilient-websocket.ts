@@ -11,6 +11,7 @@ import { backoffDelayMs } from '../time/backoff.ts'
 import { type Clock, systemClock, type TimerHandle } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type Random, systemRandom } from '../time/random.ts'
+import { addAbortListener, removeAbortListener } from './abort-listeners.ts'
 import { type Circuit, type CircuitPermit, createResolvedCircuit } from './circuit.ts'
 import { type CircuitOptions, type CircuitPreset, resolveCircuit } from './circuit-options.ts'
 import { operationPresets } from './operations.ts'
@@ -42,6 +43,8 @@ type Sendable = string | ArrayBuffer | ArrayBufferView | Blob
 /** What is needed of a WebSocket, by the standard. */
 export interface WebSocketLike {
   binaryType: string
+  /** 1: what is sent now goes out. @default 1 from `open` to `close` */
+  readonly readyState?: number | undefined
   send(data: never): void
   close(code?: number, reason?: string): void
   addEventListener(type: string, listener: (event: never) => void): void
@@ -124,6 +127,8 @@ export function resilientWebSocket(url: string | URL, options: ResilientWebSocke
 
 /** RFC 6455, section 7.4.1: the peer will not take what this side sends, however often it comes. */
 const finalCodes: ReadonlySet<number> = new Set([1002, 1003, 1007, 1008, 1009, 1010])
+/** The connection is open in both directions. */
+const sendingState = 1
 /** No close frame came. */
 const abnormalCode = 1006
 
@@ -169,7 +174,9 @@ class ReconnectingSocket implements ResilientWebSocket {
   }
 
   send(data: Sendable): 'sent' | 'queued' | 'refused' {
-    if (this.state === 'open') {
+    // One that the peer is closing drops what it is given, without a word.
+    const { readyState = sendingState } = this.#socket ?? {}
+    if (this.state === 'open' && readyState === sendingState) {
       this.#socket?.send(data as never)
       return 'sent'
     }
@@ -193,9 +200,11 @@ class ReconnectingSocket implements ResilientWebSocket {
 
   connect(): void {
     const { signal } = this.#given
-    signal?.addEventListener('abort', this.#cancel)
     if (signal?.aborted) this.#cancel()
-    else this.#try()
+    else {
+      if (signal) addAbortListener(signal, this.#cancelled)
+      this.#try()
+    }
   }
 
   #try(): void {
@@ -299,7 +308,9 @@ class ReconnectingSocket implements ResilientWebSocket {
     return this.state === 'waiting'
   }
 
-  readonly #cancel = (): void => {
+  readonly #cancelled = { handleEvent: () => this.#cancel() }
+
+  #cancel(): void {
     this.#socket?.close()
     const cause = { cause: this.#given.signal?.reason }
     this.#finish({ why: 'cancelled', error: new CancelledError('the caller cancelled the connection', {}, cause) })
@@ -313,7 +324,7 @@ class ReconnectingSocket implements ResilientWebSocket {
     this.#permit?.release()
     this.#queue.length = 0
     this.#clearTimer()
-    this.#given.signal?.removeEventListener('abort', this.#cancel)
+    if (this.#given.signal) removeAbortListener(this.#given.signal, this.#cancelled)
     this.#resolveClosed(end)
     this.#tell('close', end)
   }

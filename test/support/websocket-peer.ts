@@ -123,6 +123,8 @@ export async function webSocketServer(
 /** A client with the interface of the standard. */
 export class PeerWebSocket extends EventTarget {
   binaryType = 'blob'
+  /** CONNECTING, OPEN, CLOSING, CLOSED. */
+  readyState: 0 | 1 | 2 | 3 = 0
   #socket: Socket | undefined
   #ended = false
   #closing = { code: 1006, reason: '' }
@@ -143,6 +145,7 @@ export class PeerWebSocket extends EventTarget {
       socket.on('error', () => undefined).on('close', () => this.#end())
       if (response.headers['sec-websocket-accept'] !== acceptOf(key)) return void socket.destroy()
       this.#socket = socket
+      this.readyState = 1
       // Frames that came together with the answer to the handshake.
       socket.unshift(head)
       readFrames(socket, (opcode, payload) => this.#heard(opcode, payload))
@@ -157,12 +160,14 @@ export class PeerWebSocket extends EventTarget {
 
   close(code = 1000, reason = ''): void {
     if (code !== 1000 && (code < 3000 || code > 4999)) throw new DOMException('invalid code', 'InvalidAccessError')
+    this.readyState = 2
     if (this.#socket) this.#socket.end(closeFrame(code, reason, true))
     else this.#request.destroy()
   }
 
   #heard(opcode: number, payload: Buffer): void {
     if (opcode === opcodes.close) {
+      this.readyState = 2
       this.#closing = { code: payload.readUInt16BE(0), reason: payload.subarray(2).toString() }
       this.#socket?.end()
       return
@@ -174,6 +179,7 @@ export class PeerWebSocket extends EventTarget {
   #end(): void {
     if (this.#ended) return
     this.#ended = true
+    this.readyState = 3
     if (this.#socket === undefined) this.dispatchEvent(new Event('error'))
     this.dispatchEvent(Object.assign(new Event('close'), this.#closing))
   }

@@ -1,5 +1,6 @@
 /** Work of the user's beside the function of a stage (a fallback, a remedy, a compensation), for a bounded time. */
 import { CancelledError, TimeoutError } from '../../errors.ts'
+import { addAbortListener, removeAbortListener } from '../../resilience/abort-listeners.ts'
 import type { Clock } from '../../time/clock.ts'
 import { formatMs } from '../../time/duration.ts'
 
@@ -34,12 +35,13 @@ export async function bounded<T>(
       limitMs,
     )
   })
-  signal.addEventListener('abort', onAbort, { once: true })
+  const aborted = { handleEvent: () => onAbort() }
+  addAbortListener(signal, aborted)
   try {
     if (signal.aborted) onAbort()
     return await Promise.race([ended, (async () => work(own.signal))()])
   } finally {
     clock.clearTimeout(timer)
-    signal.removeEventListener('abort', onAbort)
+    removeAbortListener(signal, aborted)
   }
 }

@@ -95,6 +95,27 @@ describe('a resilient WebSocket', () => {
     expect(types()).toEqual(['open', 'lost', 'waiting', 'open'])
   })
 
+  test('keeps for the next connection what it is given while the peer closes this one', async () => {
+    const server = await serve()
+    const closes: (() => void)[] = []
+    /** Between the frame that closes it and its end. */
+    class Closing extends PeerWebSocket {
+      override dispatchEvent(event: Event): boolean {
+        if (event.type !== 'close') return super.dispatchEvent(event)
+        closes.push(() => super.dispatchEvent(event))
+        return true
+      }
+    }
+    const { socket } = connect(server.url, { WebSocket: Closing as unknown as WebSocketConstructor })
+    await heard(socket, 'open')
+    server.connections[0]?.close(1001, 'going away')
+    await vi.waitFor(() => expect(closes).toHaveLength(1))
+    expect([socket.state, socket.send('in between'), socket.queued]).toEqual(['open', 'queued', 1])
+    closes[0]?.()
+    await heard(socket, 'open')
+    await vi.waitFor(() => expect(server.connections[1]?.received).toEqual(['in between']))
+  })
+
   test('waits by the backoff of socket.connect, and gives up after its retries', async () => {
     const server = await serve(() => 'refuse')
     const { socket, told, clock } = connect(server.url, { circuit: { failureThreshold: 100 } })

@@ -195,15 +195,36 @@ describe('the signal of the caller', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(1_000_000)
   })
 
-  test('has one listener for each call that is under way, and no timer stays', async () => {
+  test('has one listener for all calls that are under way, and no timer stays', async () => {
     const { clock, resilience } = setUp()
     const controller = new AbortController()
     const pending = Array.from({ length: 8 }, () => settled(resilience.execute(never, { signal: controller.signal })))
     await clock.advance(1)
-    expect([listeners(controller.signal), clock.pending]).toEqual([8, 8])
+    expect([listeners(controller.signal), clock.pending]).toEqual([1, 8])
+    controller.abort()
+    const ended = await Promise.all(pending)
+    expect(ended.every(({ error }) => error instanceof CancelledError)).toBe(true)
+    expect([listeners(controller.signal), clock.pending]).toEqual([0, 0])
+  })
+
+  test('may be that of 100 calls at once, which run or wait: Node has no leak to warn of', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const { clock, resilience } = setUp()
+    const controller = new AbortController()
+    let at = 0
+    const runOrFail = (): Promise<never> => (at++ % 2 === 0 ? never() : Promise.reject(unavailable(5)))
+    const pending = Array.from({ length: 100 }, () =>
+      settled(resilience.execute(runOrFail, { signal: controller.signal })),
+    )
+    await clock.advance('1s')
+    expect([at, listeners(controller.signal)]).toEqual([100, 1])
     controller.abort()
     await Promise.all(pending)
-    expect([listeners(controller.signal), clock.pending]).toEqual([0, 0])
+    await clock.advance(1)
+    process.off('warning', note)
+    expect([warnings, listeners(controller.signal)]).toEqual([[], 0])
   })
 })
 
