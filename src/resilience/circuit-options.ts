@@ -1,6 +1,6 @@
 /**
  * The options of a circuit and their two presets. Contract section 4: 5 consecutive failures open it, for 30 s, then at
- * most 3 probes, of which 2 successes close it; `strict` stays open for 60 s and admits a single probe.
+ * most 3 probes, of which 2 successes close it; `strict` stays open for 60 s and admits one probe at a time.
  */
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
@@ -28,10 +28,10 @@ export interface CircuitSettings {
 
 export type CircuitPreset = 'default' | 'strict'
 
-/** A single probe decides under `strict`: its success closes the circuit. */
+/** Under `strict` two probes, one after the other, have to succeed. */
 export const circuitPresets: Readonly<Record<CircuitPreset, CircuitSettings>> = {
   default: { failureThreshold: 5, openMs: 30_000, maxProbes: 3, successThreshold: 2, halfOpenMs: 60_000 },
-  strict: { failureThreshold: 5, openMs: 60_000, maxProbes: 1, successThreshold: 1, halfOpenMs: 60_000 },
+  strict: { failureThreshold: 5, openMs: 60_000, maxProbes: 1, successThreshold: 2, halfOpenMs: 60_000 },
 }
 
 const duration = z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string', {

@@ -71,7 +71,7 @@ export function withFallback<TArguments extends readonly unknown[], T>(
   }
   const given = parseOptions(shape, options, 'withFallback options')
   const { once = false, openTime = '30s', clock = systemClock } = given
-  const circuit = createCircuit(component, { preset: 'strict', failureThreshold: 1, openTime, clock })
+  const circuit = createCircuit(component, { failureThreshold: 1, openTime, maxProbes: 1, successThreshold: 1, clock })
   const degradation = new Degradation(component, clock, given)
   // The circuit tells a late success of a call that began before the trip from a recovery; without it every call tells.
   const succeeded = (permit: CircuitPermit | undefined): void => {

@@ -35,7 +35,7 @@ describe('stuck half-open', () => {
     const { circuit } = await halfOpen({ preset: 'strict' })
     await expect(circuit.execute(() => Promise.reject(new ValidationError('bad value')))).rejects.toThrow('bad value')
     expect([circuit.state, circuit.isAvailable()]).toEqual(['half-open', true])
-    succeed(circuit)
+    succeed(circuit, 2)
     expect(circuit.state).toBe('closed')
   })
 
@@ -282,7 +282,7 @@ describe('the open time', () => {
     const { circuit, clock } = setUp(growing)
     const openAgainAfter = async (closedFor: string): Promise<number | undefined> => {
       await clock.advance(circuit.remainingMs() as number)
-      succeed(circuit)
+      succeed(circuit, 2)
       await clock.advance(closedFor)
       fail(circuit, 5)
       return circuit.remainingMs()

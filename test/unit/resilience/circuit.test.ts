@@ -160,6 +160,7 @@ describe('a half-open circuit', () => {
     expect(circuit.state).toBe('open')
     await clock.advance('60s')
     circuit.acquire()?.success()
+    circuit.acquire()?.success()
     expect(circuit.state).toBe('closed')
   })
 })
@@ -200,6 +201,7 @@ describe('what a circuit tells', () => {
     for (let i = 0; i < 60; i++) {
       fail(circuit)
       await clock.advance(10)
+      circuit.acquire()?.success()
       circuit.acquire()?.success()
       await clock.advance(5)
     }
@@ -246,11 +248,20 @@ describe('a snapshot', () => {
 })
 
 describe('options', () => {
-  test('of the preset strict: 60 s and a single probe', async () => {
+  test('of the preset strict: 60 s and one probe at a time, else as by default', async () => {
     const clock = virtualClock()
-    const circuit = createCircuit('a', 'strict')
-    expect(circuit.settings).toMatchObject({ failureThreshold: 5, openMs: 60_000, maxProbes: 1 })
-    expect(createCircuit('b', { preset: 'strict', clock }).settings).toEqual(circuit.settings)
+    const { settings } = createCircuit('a', 'strict')
+    expect(settings).toEqual({ ...createCircuit('b').settings, openMs: 60_000, maxProbes: 1 })
+    const circuit = createCircuit('c', { preset: 'strict', clock })
+    expect(circuit.settings).toEqual(settings)
+    fail(circuit, 5)
+    await clock.advance('60s')
+    const first = circuit.acquire()
+    expect(circuit.acquire()).toBeUndefined()
+    first?.success()
+    expect(circuit.state).toBe('half-open')
+    circuit.acquire()?.success()
+    expect(circuit.state).toBe('closed')
   })
 
   test.each([
