@@ -2,10 +2,11 @@ import { getEventListeners } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CancelledError, CircuitOpenError, TimeoutError } from '../../../src/errors.ts'
 import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { type FetchEvent, type ResilientFetchOptions, resilientFetch } from '../../../src/resilience/resilient-fetch.ts'
+import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 
 interface Seen {
   readonly method: string
@@ -208,14 +209,36 @@ describe('the circuit of an origin', () => {
 
 describe('time and signals', () => {
   test('an attempt that gets no answer is given up and repeated', async () => {
-    const { url, seen } = await serve(hang)
-    expect((await make().fetch(url, {}, { timeout: 400 })).status).toBe(200)
-    expect(seen).toHaveLength(2)
+    const clock = virtualClock()
+    let asked: () => void = () => undefined
+    const first = new Promise<void>(resolve => {
+      asked = resolve
+    })
+    const { url, seen } = await serve(() => asked())
+    const { fetch, events } = make({ clock })
+    const pending = fetch(url, {}, { timeout: 400 })
+    await first
+    await clock.advance(399)
+    expect(events.map(({ type }) => type)).toEqual(['attempt.started'])
+    // The backoff of the operation is not more than this; the second attempt has its 400 ms whole.
+    await clock.advance(200)
+    expect([(await pending).status, seen.length]).toEqual([200, 2])
   })
 
   test('every attempt without an answer is a TimeoutError', async () => {
-    const { url } = await serve(hang, hang, hang, hang)
-    await expect(make({ timeout: 20 }).fetch(url)).rejects.toThrow(TimeoutError)
+    const clock = virtualClock()
+    let attempts = 0
+    const silent = (_input: unknown, { signal }: RequestInit = {}) =>
+      new Promise<Response>((_, reject) => {
+        attempts++
+        signal?.addEventListener('abort', () => reject(signal.reason))
+      })
+    const refused = expect(make({ fetch: silent, timeout: 20, clock }).fetch('http://silent.test/')).rejects.toThrow(
+      TimeoutError,
+    )
+    await clock.advance('5s')
+    await refused
+    expect([attempts, clock.pending]).toEqual([4, 0])
   })
 
   test('the caller can cancel while the body is being read, and no listener stays', async () => {
@@ -246,17 +269,15 @@ describe('time and signals', () => {
 
   test('a response that comes after its attempt was given up is let go', async () => {
     let cancelled = 0
-    const late = (ms: number) =>
-      new Promise<Response>(resolve => {
-        const body = new ReadableStream({ cancel: () => void cancelled++ })
-        setTimeout(() => resolve(new Response(body, { status: 503 })), ms)
-      })
-    const answers = [() => late(300), async () => new Response('good')]
+    let answerLate: (response: Response) => void = () => undefined
+    const late = new Promise<Response>(resolve => {
+      answerLate = resolve
+    })
+    const answers = [() => late, async () => new Response('good')]
     const { fetch } = make({ fetch: () => (answers.shift() as () => Promise<Response>)(), timeout: 20 })
     expect(await (await fetch('http://late.test/')).text()).toBe('good')
-    expect(cancelled).toBe(0)
-    await late(400)
-    expect(cancelled).toBe(1)
+    answerLate(new Response(new ReadableStream({ cancel: () => void cancelled++ }), { status: 503 }))
+    await vi.waitFor(() => expect(cancelled).toBe(1))
   })
 })
 
