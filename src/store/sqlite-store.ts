@@ -13,8 +13,11 @@ import type { WriterThreadOptions } from './sqlite-writer.ts'
 import { insertCommand } from './sqlite-writes.ts'
 import type { Store } from './store.ts'
 
-/** Node reads what is built; run from the sources, a store has no thread of its own. */
-const isBuilt = import.meta.url.endsWith('.js')
+/**
+ * Node reads what is built; run from the sources, a store has no thread of its own. In a bundle of CommonJS no module has
+ * a place, whatever its type says.
+ */
+const isBuilt = (import.meta.url as string | undefined)?.endsWith('.js') ?? false
 
 const writerThread: WriterThreadOptions = {
   start: data =>

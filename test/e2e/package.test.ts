@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sourceFiles } from '../support/import-graph.ts'
+import { projectRoot, sourceFiles } from '../support/import-graph.ts'
 import { type PackedProject, packProject } from '../support/packed-project.ts'
 
 let project: PackedProject
@@ -67,6 +67,15 @@ describe('the package', () => {
       run(`import * as all from '${subpath}'\nconsole.log(JSON.stringify(Object.keys(all)))`),
     ) as string[]
     expect(exported).toEqual(expect.arrayContaining(names))
+  })
+
+  it('can be bundled as a CommonJS module', () => {
+    const [source, bundle] = [join(project.directory, 'bundled.mjs'), join(project.directory, 'bundled.cjs')]
+    writeFileSync(source, "import { sqliteStore } from 'holdfast'\nconsole.log(typeof sqliteStore('x.db').commit)")
+    const bundler = join(projectRoot, 'node_modules/.bin/esbuild')
+    const options = ['--bundle', '--platform=node', '--format=cjs', '--log-level=error', `--outfile=${bundle}`]
+    execFileSync(bundler, [source, ...options, '--external:@photostructure/sqlite'], { stdio: 'pipe' })
+    expect(execFileSync(process.execPath, [bundle], { encoding: 'utf8' })).toBe('function\n')
   })
 
   it('checks a machine where fast-check is not installed, and says so where it is needed', () => {
