@@ -165,8 +165,9 @@ export class StoreFile {
     const claim = this.#claim
     this.#claim = undefined
     try {
-      this.#closeIdle()
       await claim?.writer.close()
+      // What was read meanwhile has opened one again.
+      this.#closeIdle()
       if (claim) closeWriter(claim.database)
     } catch (error) {
       throw storeFailure(error, this.#path, 'its closing')
