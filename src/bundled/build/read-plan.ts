@@ -125,5 +125,9 @@ function planned(
 
 function slugOf(title: string): string {
   const slug = title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '-')
-  return slug.slice(0, 40).replace(/^-+|-+$/g, '')
+  // By characters: half of one is no name that a store can keep.
+  return [...slug]
+    .slice(0, 40)
+    .join('')
+    .replace(/^-+|-+$/g, '')
 }

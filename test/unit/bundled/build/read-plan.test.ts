@@ -53,6 +53,12 @@ describe('the plan of a build', () => {
     expect([...keys].sort()).toEqual(keys)
   })
 
+  test('has keys that a store can keep, whatever characters the titles have', async () => {
+    const path = await projectOf({ 'plan.yaml': `- { name: "a${'𠮷'.repeat(60)}", run: x }\n` })
+    const [command] = (await read({ path })).commands
+    expect(command?.key).toBe(`1-a${'𠮷'.repeat(39)}`)
+  })
+
   test.each([
     ['a directory without a plan', {}, {}, 'file_not_found', 'has no plan'],
     ['a plan that is not there', {}, { plan: 'x.md' }, 'file_not_found', 'does not exist'],
