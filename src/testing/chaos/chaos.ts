@@ -203,11 +203,13 @@ function trip(circuit: Circuit): void {
 
 /** The same object, with some of its methods replaced. */
 function standBefore<T extends object>(target: T, instead: Partial<Record<keyof T, unknown>>): T {
-  return new Proxy(target, {
-    get(object, key) {
+  // A proxy must give the methods of an object that is frozen as they are: so it stands for another one.
+  return new Proxy({} as T, {
+    get(_, key) {
       if (Object.hasOwn(instead, key)) return instead[key as keyof T]
-      const value = Reflect.get(object, key) as unknown
-      return typeof value === 'function' ? value.bind(object) : value
+      const value = Reflect.get(target, key) as unknown
+      return typeof value === 'function' ? value.bind(target) : value
     },
+    has: (_, key) => Reflect.has(target, key),
   })
 }

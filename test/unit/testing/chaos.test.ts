@@ -102,6 +102,13 @@ describe('chaos', () => {
     }
   })
 
+  it('stands before a provider and a store that are frozen', async () => {
+    const providers = [Object.freeze({ ...model() })]
+    const store = Object.freeze(memoryStore())
+    await live(chaos('providers', { seed: 2 }), { providers, store })
+    expect((await store.readJournal('run')).some(({ type }) => type === 'chaos.injected')).toBe(true)
+  })
+
   it('leaves the budget as it is: a slow or failing call is never more than was allowed', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const clock = virtualClock()
