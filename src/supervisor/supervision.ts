@@ -99,7 +99,7 @@ export class Supervision {
   *end(): Procedure {
     if (this.#phase === 'stopped') return
     this.#decider ??= this.#createDecider()
-    this.#decider?.tell({ type: 'STOP' })
+    this.#decider.tell({ type: 'STOP' })
     yield* this.#finish({ reason: 'shutdown' })
   }
 
