@@ -20,6 +20,8 @@ export interface CommitPipeline {
   /** Whether `target` has something that no commit has taken yet. */
   isMarked(target: Committable): boolean
   /** Resolves when everything that was marked until now is durable, or rejects as the store failed. */
+  durable(): Promise<void>
+  /** The same with what is marked meanwhile: under load that may never be. */
   settled(): Promise<void>
   readonly failure: unknown
 }
@@ -37,6 +39,13 @@ export interface CommitPipelineOptions {
   readonly now: () => number
 }
 
+interface Waiter {
+  /** The number of the batch that it waits for. */
+  readonly batch: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 /** Dirty runs that are written at once even though more is ready. */
 const largestBatch = 256
 /** Turns of the event loop that a batch waits for what is ready, at most. */
@@ -47,18 +56,31 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
   let writing = false
   let scheduled = false
   let failure: unknown
-  let waiting: { resolve: () => void; reject: (error: unknown) => void }[] = []
+  /** Batches whose writing has begun; that of the last one goes on while `writing`. */
+  let begun = 0
+  let waiting: Waiter[] = []
 
   const settleWaiting = (): void => {
-    if (failure === undefined && (writing || dirty.size > 0)) return
-    const done = waiting
-    waiting = []
+    const written = writing ? begun - 1 : begun
+    const isSettled = !writing && dirty.size === 0
+    const done = waiting.filter(({ batch }) => failure !== undefined || isSettled || batch <= written)
+    if (done.length === 0) return
+    waiting = waiting.filter(waiter => !done.includes(waiter))
     for (const { resolve, reject } of done) failure === undefined ? resolve() : reject(failure)
   }
+
+  /** Resolves when that batch is durable, or, sooner, when nothing is left to write. */
+  const until = (batch: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      waiting.push({ batch, resolve, reject })
+      if (failure === undefined && dirty.size > 0) schedule()
+      else settleWaiting()
+    })
 
   const flush = async (): Promise<void> => {
     if (writing || failure !== undefined || dirty.size === 0) return settleWaiting()
     writing = true
+    begun++
     const batch = dirty
     dirty = new Set()
     const writes: RunWrite[] = []
@@ -107,12 +129,8 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
       schedule()
     },
     isMarked: target => dirty.has(target),
-    settled: () =>
-      new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject })
-        if (failure === undefined && dirty.size > 0) schedule()
-        else settleWaiting()
-      }),
+    durable: () => until(dirty.size > 0 ? begun + 1 : begun),
+    settled: () => until(Number.POSITIVE_INFINITY),
     get failure() {
       return failure
     },

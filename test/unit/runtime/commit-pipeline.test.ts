@@ -73,6 +73,29 @@ describe('group commit', () => {
     expect(world.batches).toEqual([['a', 'b']])
   })
 
+  it('tells that what was marked is durable, although there is always more to write', async () => {
+    const world = createWorld()
+    world.pipeline.mark(world.target('a'))
+    world.turn()
+    world.pipeline.mark(world.target('b'))
+    let [isDurable, isSettled] = [false, false]
+    void world.pipeline.durable().then(() => {
+      isDurable = true
+    })
+    void world.pipeline.settled().then(() => {
+      isSettled = true
+    })
+    await world.finish()
+    expect(isDurable).toBe(false)
+    world.pipeline.mark(world.target('c'))
+    await world.finish()
+    expect(world.batches).toEqual([['a'], ['b'], ['c']])
+    expect({ isDurable, isSettled }).toEqual({ isDurable: true, isSettled: false })
+    await world.finish()
+    expect(isSettled).toBe(true)
+    await world.pipeline.durable()
+  })
+
   it('has settled when what was marked, and what became dirty meanwhile, is durable', async () => {
     const world = createWorld()
     world.pipeline.mark(world.target('a'))
