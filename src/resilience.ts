@@ -13,14 +13,7 @@ export {
 } from './errors.ts'
 export type { AttemptContext } from './resilience/attempt.ts'
 export { type CauseAnswer, type Causes, usualAnswers } from './resilience/causes.ts'
-export {
-  type Circuit,
-  type CircuitMetrics,
-  type CircuitPermit,
-  type CircuitReport,
-  type CircuitSetup,
-  createCircuit,
-} from './resilience/circuit.ts'
+export type { Circuit, CircuitMetrics, CircuitPermit, CircuitReport } from './resilience/circuit.ts'
 export type { CircuitTransition } from './resilience/circuit-history.ts'
 export type {
   CircuitOptions,
@@ -30,6 +23,7 @@ export type {
 } from './resilience/circuit-options.ts'
 export type { CircuitSnapshot } from './resilience/circuit-snapshot.ts'
 export { type Classification, type ClassifyOptions, classifyError } from './resilience/classify.ts'
+export { type CircuitSetup, createCircuit } from './resilience/create-circuit.ts'
 export {
   createResilience,
   type ExecuteOptions,

@@ -1,9 +1,10 @@
 /** The circuits of one runtime, by name: made when first asked for, listed, and stopped together. */
 import { type Clock, systemClock } from '../time/clock.ts'
-import { type Circuit, type CircuitReport, createResolvedCircuit } from './circuit.ts'
+import type { Circuit, CircuitReport } from './circuit.ts'
 import type { StartCircuitActor } from './circuit-actor.ts'
 import { type CircuitSettings, circuitPresets } from './circuit-options.ts'
 import type { CircuitSnapshot } from './circuit-snapshot.ts'
+import { createResolvedCircuit } from './create-circuit.ts'
 
 export interface Circuits {
   /** The circuit of that name, made with these numbers if there is none yet. */

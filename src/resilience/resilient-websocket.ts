@@ -12,8 +12,9 @@ import { type Clock, systemClock, type TimerHandle } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts'
-import { type Circuit, type CircuitPermit, createResolvedCircuit } from './circuit.ts'
+import type { Circuit, CircuitPermit } from './circuit.ts'
 import { type CircuitOptions, type CircuitPreset, resolveCircuit } from './circuit-options.ts'
+import { createResolvedCircuit } from './create-circuit.ts'
 import { operationPresets } from './operations.ts'
 
 export interface ResilientWebSocketOptions {

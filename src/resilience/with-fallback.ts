@@ -9,8 +9,9 @@ import { parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import type { Duration } from '../time/duration.ts'
 import { speaksAgainstCallee } from './blame.ts'
-import { type CircuitPermit, createCircuit } from './circuit.ts'
+import type { CircuitPermit } from './circuit.ts'
 import { classifyError } from './classify.ts'
+import { createCircuit } from './create-circuit.ts'
 
 export interface WithFallbackOptions {
   /**

@@ -3,8 +3,8 @@
  * is rare. A file that cannot be read or written is as if there were none, since circuits find out again how things are.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createResolvedCircuit } from '../../resilience/circuit.ts'
 import { type Circuits, createCircuits } from '../../resilience/circuits.ts'
+import { createResolvedCircuit } from '../../resilience/create-circuit.ts'
 import type { Clock } from '../../time/clock.ts'
 import { type CircuitShelf, type KeptCircuit, keptCircuit } from './circuits.ts'
 

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { initialTransition, transition } from 'xstate'
 import { type CircuitEvent, circuitContext, circuitMachine } from '../../../machines/circuit.machine.ts'
-import { type Circuit, type CircuitPermit, createCircuit } from '../../../src/resilience/circuit.ts'
+import type { Circuit, CircuitPermit } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 import type { Clock } from '../../../src/time/clock.ts'
 
 const numRuns = 2 * Number(process.env.HOLDFAST_PROPERTY_RUNS ?? 100)

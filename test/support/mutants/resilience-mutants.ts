@@ -74,7 +74,7 @@ export const resilienceMutants: readonly Mutant[] = [
         'context.probes.length <= context.settings.maxProbes',
       ),
       change(
-        'src/resilience/circuit.ts',
+        'src/resilience/circuit-breaker.ts',
         "if (this.#state === 'half-open' && this.#context.probes.length < this.settings.maxProbes) {",
         "if (this.#state === 'half-open' && this.#context.probes.length <= this.settings.maxProbes) {",
       ),
@@ -90,7 +90,7 @@ export const resilienceMutants: readonly Mutant[] = [
         "'period' in event && event.period >= 0,",
       ),
       change(
-        'src/resilience/circuit.ts',
+        'src/resilience/circuit-breaker.ts',
         "const counts = period === this.#context.period && this.#state === 'closed'",
         "const counts = period >= 0 && this.#state === 'closed'",
       ),

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { type Circuit, createCircuit } from '../../../src/resilience/circuit.ts'
+import type { Circuit } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 
 /** With a full window and a full history. */
 function agedCircuit(name: string): Circuit {

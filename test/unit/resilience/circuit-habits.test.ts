@@ -4,7 +4,8 @@
  */
 import { describe, expect, test } from 'vitest'
 import { CancelledError, ValidationError } from '../../../src/errors.ts'
-import { type Circuit, type CircuitReport, type CircuitSetup, createCircuit } from '../../../src/resilience/circuit.ts'
+import type { Circuit, CircuitReport } from '../../../src/resilience/circuit.ts'
+import { type CircuitSetup, createCircuit } from '../../../src/resilience/create-circuit.ts'
 import { createResilience } from '../../../src/resilience/create-resilience.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createCircuit } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 
 it('a circuit that has closed again is not opened by calls that began before it opened', async () => {

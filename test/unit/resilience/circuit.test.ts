@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CancelledError, CircuitOpenError, OptionsError, SnapshotError } from '../../../src/errors.ts'
-import { type Circuit, type CircuitReport, createCircuit } from '../../../src/resilience/circuit.ts'
+import type { Circuit, CircuitReport } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 
 const fail = (circuit: Circuit, times = 1): void => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CancelledError, CircuitOpenError, OptionsError, TimeoutError } from '../../../src/errors.ts'
-import { createCircuit } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 import { createResilience } from '../../../src/resilience/create-resilience.ts'
 import { operationPresets } from '../../../src/resilience/operations.ts'
 import type { AttemptEvent } from '../../../src/resilience/retry.ts'

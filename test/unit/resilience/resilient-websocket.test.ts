@@ -1,7 +1,7 @@
 import { getEventListeners, once } from 'node:events'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { CancelledError, OptionsError } from '../../../src/errors.ts'
-import { createCircuit } from '../../../src/resilience/circuit.ts'
+import { createCircuit } from '../../../src/resilience/create-circuit.ts'
 import {
   type ResilientWebSocket,
   type ResilientWebSocketOptions,
