@@ -60,7 +60,7 @@ import type { LiveRun, RunServices, SupervisedRun } from './run/live.ts'
 import { createPlaces } from './run/places.ts'
 import { waitsOf } from './run/waiting.ts'
 import { createRunHandle } from './run-handle.ts'
-import { Runs } from './runs.ts'
+import { Runs } from './runs/runs.ts'
 import { noStartOptions, type ResolvedOptions, resolveRuntimeOptions, resolveStartOptions } from './runtime-options.ts'
 import { createStageRules } from './stage/stage-rules.ts'
 

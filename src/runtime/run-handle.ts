@@ -10,7 +10,7 @@ import type { JournalFeed } from './commits/journal-feed.ts'
 import { resumeSchema } from './operations/operation-options.ts'
 import type { Operations } from './operations/operations.ts'
 import type { ActorRun } from './run/live-run.ts'
-import type { Runs } from './runs.ts'
+import type { Runs } from './runs/runs.ts'
 import { acceptedPayload } from './signal-payload.ts'
 
 export interface HandleParts {
