@@ -1,46 +1,35 @@
 /**
- * A stage or an item that is alive: it carries out what its machine asks for (attempts, preflight, remedies, fallback,
- * delays), and turns what came of it into events for the machine. It decides nothing.
+ * A stage or an item that is alive: it carries out what its machine asks for, attempts and delays itself and the rest by
+ * `stage-work.ts`, and turns what came of it into events for the machine. It decides nothing.
  */
 import type { AnyActorRef } from 'xstate'
 import type {
   StageFailure,
   StageMachineContext,
-  StageMachineEvent,
   StageOutcome,
   StagePolicy,
   StageRule,
 } from '../../../machines/stage.machine.ts'
-import {
-  BudgetExceededError,
-  CancelledError,
-  decodeError,
-  type EncodedError,
-  encodeError,
-  HoldfastError,
-  StageError,
-} from '../../errors.ts'
+import { CancelledError, encodeError } from '../../errors.ts'
 import type { ResolvedProfile } from '../../resilience/profiles.ts'
 import type { JsonText } from '../../store/store.ts'
-import { backoffDelayMs } from '../../time/backoff.ts'
 import type { StageDefinition } from '../../workflow/definition.ts'
 import { decodeResult, encodeResult, unwrapResult, wrapResult } from '../../workflow/results.ts'
 import type { LastFailure } from '../../workflow/stage-context.ts'
-import { countForAncestors, restartBudgetLeft } from '../calls/budget.ts'
-import type { Attempt, LiveRun, LiveStage } from '../run/live.ts'
-import type { ItemPlace, PreflightReport, Waiting, Where } from '../run/run-facts.ts'
-import { progressMark } from '../run/run-memory.ts'
+import { countForAncestors } from '../calls/budget.ts'
+import type { Attempt, LiveRun } from '../run/live.ts'
+import type { ItemPlace, Waiting, Where } from '../run/run-facts.ts'
 import { FunctionAttempt } from './attempt.ts'
 import { createStageContext } from './attempt-context.ts'
-import { bounded } from './bounded-work.ts'
 import { checkedValue } from './checked-value.ts'
 import { journalOfDecision } from './decisions.ts'
 import { noteDivergence } from './divergence.ts'
-import { describeFailure, hashOf, withoutStacks } from './failure.ts'
+import { hashOf } from './failure.ts'
+import { contextOf, type FailureFacts, factsOfFailure, journalledFacts } from './failure-facts.ts'
+import { recordEnd } from './stage-end.ts'
+import { applyRemedy, runFallback, runPreflight, type WorkingStage } from './stage-work.ts'
 
-type Failed = Omit<Extract<StageMachineEvent, { type: 'ATTEMPT_FAILED' }>, 'type'>
-
-export class ActorStage implements LiveStage {
+export class ActorStage implements WorkingStage {
   readonly run: LiveRun
   readonly ref: AnyActorRef
   readonly definition: StageDefinition
@@ -102,7 +91,7 @@ export class ActorStage implements LiveStage {
   }
 
   get lastFailure(): LastFailure | undefined {
-    const { failure } = this.#context
+    const { failure } = contextOf(this)
     return failure ? { type: failure.type, kind: failure.kind, message: failure.error.message } : undefined
   }
 
@@ -132,101 +121,15 @@ export class ActorStage implements LiveStage {
   }
 
   runPreflight(): void {
-    const { run } = this
-    const { signal } = this.#startWork()
-    run.afterCommit(() => {
-      run.services.preflight(run.options.cwd, signal).then(
-        report =>
-          this.#conclude(signal, () => {
-            const { monitors } = report
-            const failed = report.healthy ? undefined : this.#failed(unfitGround(this.name, report))
-            if (failed) run.journal('preflight.failed', { monitors, facts: factsOf(failed) }, { stage: this.name })
-            else run.journal('preflight.passed', { monitors }, { stage: this.name })
-            for (const monitor of report.monitors.filter(found => !found.healthy && !found.critical)) {
-              run.degrade({ stage: this.name, component: monitor.name, reason: monitor.message })
-            }
-            return failed ? { type: 'PREFLIGHT_FAILED', ...failed } : { type: 'PREFLIGHT_PASSED' }
-          }),
-        error =>
-          this.#conclude(signal, () => {
-            const failed = this.#failed(error)
-            run.journal(
-              'preflight.failed',
-              { monitors: [], error: encodeError(error), facts: factsOf(failed) },
-              { stage: this.name },
-            )
-            return { type: 'PREFLIGHT_FAILED', ...failed }
-          }),
-      )
-    })
+    runPreflight(this, this.#startWork())
   }
 
   applyRemedy(context: StageMachineContext): void {
-    const { run } = this
-    const { signal } = this.#startWork()
-    const name = context.policy.remedies[context.remediesTried] as string
-    run.afterCommit(() => {
-      const remedy = Object.hasOwn(run.services.remedies, name) ? run.services.remedies[name] : undefined
-      const applied = remedy
-        ? this.#bounded(`remedy '${name}' of stage '${this.name}'`, signal, own =>
-            remedy({ runId: run.id, stage: this.name, error: errorOf(context.failure), signal: own }),
-          )
-        : Promise.reject(
-            new HoldfastError(
-              'invalid_options',
-              `there is no remedy '${name}'; give it to createRuntime({ remedies })`,
-            ),
-          )
-      applied.then(
-        () =>
-          this.#conclude(signal, () => {
-            run.journal('remedy.applied', { remedy: name }, { stage: this.name })
-            return { type: 'REMEDY_APPLIED' }
-          }),
-        error =>
-          this.#conclude(signal, () => {
-            const failed = this.#failed(error)
-            run.journal(
-              'remedy.failed',
-              { remedy: name, error: encodeError(error), facts: factsOf(failed) },
-              { stage: this.name },
-            )
-            return { type: 'REMEDY_FAILED', ...failed }
-          }),
-      )
-    })
+    applyRemedy(this, this.#startWork(), context)
   }
 
   runFallback(context: StageMachineContext): void {
-    const { run, definition } = this
-    const { signal } = this.#startWork()
-    run.afterCommit(() => {
-      this.#bounded(`the fallback of stage '${this.name}'`, signal, own =>
-        definition.fallback?.({
-          input: this.input,
-          results: run.resultsOf(definition.ancestors),
-          error: errorOf(context.failure),
-          ...(this.item ? { item: this.itemValue() } : {}),
-          signal: own,
-        }),
-      ).then(
-        value =>
-          this.#conclude(signal, () => {
-            try {
-              this.#resultData = encodeResult(value, `fallback of stage '${this.name}'`)
-            } catch (error) {
-              return this.#fallbackFailed(error)
-            }
-            return { type: 'FALLBACK_SUCCEEDED', output: this.output }
-          }),
-        error => this.#conclude(signal, () => this.#fallbackFailed(error)),
-      )
-    })
-  }
-
-  #fallbackFailed(error: unknown): StageMachineEvent {
-    this.run.journal('fallback.failed', { error: encodeError(error) }, { stage: this.name })
-    return { type: 'FALLBACK_FAILED', failure: describeFailure(error) }
+    runFallback(this, this.#startWork(), context)
   }
 
   setDelay(context: StageMachineContext): void {
@@ -302,48 +205,16 @@ export class ActorStage implements LiveStage {
     run.stages.delete(this.ref)
     // Recorded already: by an operator, or in what the snapshot is older than.
     if (run.memory.stages.get(this.name)?.outcome) return undefined
-    const where = this.where()
-    const error = failure?.error as EncodedError | undefined
-    if (outcome === 'succeeded') run.journalText('stage.succeeded', this.#resultData ?? wrapResult(undefined), where)
-    else if (outcome === 'fell_back') {
-      run.journalText('stage.fell_back', fellBackData(this.#result, error), where)
-      run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage fell back' })
-    } else if (outcome === 'skipped') run.journal('stage.skipped', {}, where)
-    else if (outcome === 'degraded') {
-      run.journal('stage.degraded', { error }, where)
-      run.noteDegraded({ stage: this.name, reason: error?.message ?? 'the stage was lost' })
-    } else {
-      run.journal('stage.failed', { error }, where)
-      const status =
-        outcome === 'quarantined' ? 'quarantined' : outcome === 'out_of_budget' ? 'budget_exceeded' : 'failed'
-      const encoded =
-        outcome === 'out_of_budget' && failure?.type !== 'budget'
-          ? encodeError(
-              new BudgetExceededError(
-                `stage '${this.name}' would be restarted, and the budget allows no more restarts`,
-                { currency: 'restarts' },
-              ),
-            )
-          : (error ?? { name: 'StageError', message: `stage '${this.name}' failed` })
-      if (run.definition.origin === 'built' || status !== 'failed')
-        run.fail({ status, error: encoded, stage: this.name, attempt: this.#attempts })
-      run.lastFailed = { stage: this.name, attempt: this.#attempts, message: encoded.message }
-      return decodeError(encoded)
-    }
-    return undefined
-  }
-
-  get #attempts(): number {
-    return this.run.memory.stages.get(this.name)?.attempts || 1
+    return recordEnd(this, outcome, failure, this.#resultData)
   }
 
   /** The value of this output for the machine of one's own that invoked the stage. */
   get output(): unknown {
-    return decodeResult(this.#result)
+    return decodeResult(this.#resultData === undefined ? undefined : unwrapResult(this.#resultData))
   }
 
-  get #result(): JsonText | undefined {
-    return this.#resultData === undefined ? undefined : unwrapResult(this.#resultData)
+  keepResult(data: JsonText): void {
+    this.#resultData = data
   }
 
   itemValue(): unknown {
@@ -370,33 +241,20 @@ export class ActorStage implements LiveStage {
     attempt.end(reason)
   }
 
-  #startWork(): { signal: AbortSignal } {
+  #startWork(): AbortSignal {
     this.#work?.abort()
     this.#work = new AbortController()
-    return { signal: this.#work.signal }
-  }
-
-  /** Work beside the function has the time of the stage. */
-  #bounded(what: string, signal: AbortSignal, work: (signal: AbortSignal) => unknown): Promise<unknown> {
-    return bounded({ clock: this.run.services.clock, limitMs: this.timeoutMs, what, signal }, work)
-  }
-
-  /** Sends what came of some work to the machine, unless the stage has gone on without it. */
-  #conclude(signal: AbortSignal, event: () => StageMachineEvent): void {
-    if (signal.aborted) return
-    this.run.services.ready.push(() => {
-      if (!signal.aborted) this.run.dispatch(() => this.ref.send(event()))
-    })
+    return this.#work.signal
   }
 
   #failAttempt(attempt: Attempt, thrown: unknown): void {
     const { run } = this
-    const failed = this.#failed(thrown)
+    const failed = this.factsOf(thrown)
     const { failure } = failed
     run.memory.counters.failedAttempts++
     run.journal(
       'attempt.failed',
-      { error: encodeError(thrown), kind: failure.kind, type: failure.type, facts: factsOf(failed) },
+      { error: encodeError(thrown), kind: failure.kind, type: failure.type, facts: journalledFacts(failed) },
       this.where(attempt),
     )
     run.services.log.info(
@@ -406,29 +264,15 @@ export class ActorStage implements LiveStage {
     this.ref.send({ type: 'ATTEMPT_FAILED', ...failed })
   }
 
-  get #context(): StageMachineContext {
-    return (this.ref.getSnapshot() as { context: StageMachineContext }).context
+  /** What went wrong, with all that the machine decides by. */
+  factsOf(thrown: unknown): FailureFacts {
+    this.#inputHash ??= hashOf([this.#inputText, this.item?.map.items[this.item.index] ?? ''])
+    return factsOfFailure(this, thrown, this.#inputHash)
   }
 
   get #inputText(): string {
     const { definition, spec } = this.run
     return (definition.origin === 'machine' ? JSON.stringify(this.#input) : spec.input) ?? ''
-  }
-
-  /** What went wrong, with the time, the chance and the state of the run that the machine decides by. */
-  #failed(thrown: unknown): Failed {
-    const { run, profile } = this
-    const { clock, random } = run.services
-    const { retries, restarts, waits } = this.#context
-    const at = clock.now()
-    this.#inputHash ??= hashOf([this.#inputText, this.item?.map.items[this.item.index] ?? ''])
-    return {
-      failure: describeFailure(thrown, { causes: profile.causes, inputHash: this.#inputHash, nowMs: at }),
-      at,
-      delayMs: backoffDelayMs(profile.retry.backoff, retries + restarts + waits, random()),
-      restartBudgetLeft: restartBudgetLeft(this),
-      progress: progressMark(run.memory, this.name),
-    }
   }
 
   #checkedResult(value: unknown): JsonText {
@@ -441,24 +285,3 @@ export class ActorStage implements LiveStage {
 function execute(attempt: Attempt): unknown {
   return attempt.stage.definition.run(createStageContext(attempt))
 }
-
-/** What decides, without the error itself: so that the decision can be made again from the journal. */
-function factsOf({ failure, ...rest }: Failed): object {
-  const { error: _error, ...known } = failure
-  return { ...known, ...rest }
-}
-
-function unfitGround(stage: string, { monitors }: PreflightReport): StageError {
-  const faults = monitors
-    .filter(found => !found.healthy && found.critical)
-    .map(found => `${found.name}: ${found.message}`)
-  return new StageError(`the preflight of stage '${stage}' failed: ${faults.join('; ')}`)
-}
-
-function fellBackData(result: JsonText | undefined, error: EncodedError | undefined): JsonText {
-  const rest = `"error":${JSON.stringify(error ? withoutStacks(error) : null)}`
-  return result === undefined ? `{${rest}}` : `{"result":${result},${rest}}`
-}
-
-const errorOf = (failure: StageFailure | null): Error =>
-  failure ? decodeError(failure.error as EncodedError) : new StageError('the stage failed')

@@ -5,6 +5,7 @@ const steps = 'src/runtime/stage/steps.ts'
 const calls = 'src/runtime/calls/model-calls.ts'
 const liveRun = 'src/runtime/run/live-run.ts'
 const liveStage = 'src/runtime/stage/live-stage.ts'
+const stageEnd = 'src/runtime/stage/stage-end.ts'
 const waits = 'src/runtime/run/run-waits.ts'
 const tools = 'src/runtime/stage/stage-tools.ts'
 const recall = 'src/runtime/run/recall.ts'
@@ -78,7 +79,7 @@ export const durabilityMutants: readonly Mutant[] = [
   ),
   mutant(
     'the results of stages are not in the commit',
-    change(liveStage, 'this.#resultData ?? wrapResult(undefined), where)', 'wrapResult(undefined), where)'),
+    change(stageEnd, 'resultData ?? wrapResult(undefined), where)', 'wrapResult(undefined), where)'),
   ),
   mutant(
     'a commit leaves out a lone row of the journal',
