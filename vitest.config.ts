@@ -4,7 +4,11 @@ import { defineConfig } from 'vitest/config'
 /** Fast by their subject, slow by the processes that they start. */
 const processes = ['test/unit/bundled/checkup/{checkup,run-test-file,type-check}.test.ts']
 
-// `fast` is what runs while one works; `slow` starts processes, kills them, and type-checks generated programs.
+/** They stand in for a module or weigh the heap, so that they share a process with no other. */
+const alone = ['test/unit/cli/spending-notice.test.ts', 'test/unit/resilience/circuit-bytes.test.ts']
+
+// `fast` is what runs while one works; `slow` starts processes, kills them, and type-checks generated programs; `alone`
+// is as fast, and isolated also where the others are not.
 export default defineConfig({
   test: {
     // The slow ones mostly wait for processes of theirs, so that one worker would leave a machine of two cores idle.
@@ -14,10 +18,11 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{architecture,unit,property,model,integration,conformance}/**/*.test.ts'],
-          exclude: processes,
+          exclude: [...processes, ...alone],
           testTimeout: 20_000,
         },
       },
+      { test: { name: 'alone', include: alone, testTimeout: 20_000 } },
       {
         test: {
           name: 'slow',
