@@ -4,14 +4,14 @@
  * deadline that attempts, waits and fallbacks share. Every attempt, decision and hop is reported as plain data, and what
  * fails says what was tried.
  */
-import { BudgetExceededError, CancelledError, CircuitOpenError, ProviderError, TimeoutError } from '../errors.ts'
-import type { ModelAnswer, ModelPrice, ModelRequest, Provider, Tier } from '../providers/provider.ts'
+import type { ModelAnswer, ModelRequest, Provider, Tier } from '../providers/provider.ts'
 import type { Clock } from '../time/clock.ts'
-import { formatMs } from '../time/duration.ts'
 import type { Random } from '../time/random.ts'
 import type { AttemptContext, RunningAttempt } from './attempt.ts'
+import { type Admission, type PlannedAttempt, plannedAttempt } from './call-admission.ts'
 import { AskContext, CallPolicy } from './call-asking.ts'
 import type { Hop, ModelCallEvent, Target } from './call-events.ts'
+import { callFailure, type LastFailure, nobodyToAsk, tellsMore, unpricedRefusal } from './call-failure.ts'
 import {
   type CallGate,
   createCallGate,
@@ -23,7 +23,7 @@ import {
 } from './call-gate.ts'
 import { type Candidate, candidatesFor } from './candidates.ts'
 import type { Circuits } from './circuits.ts'
-import { type Classification, classifyError } from './classify.ts'
+import type { Classification } from './classify.ts'
 import { type FallbackRule, nextRoute } from './fallback-route.ts'
 import { askProvider, type PieceSink } from './model-answer.ts'
 import { type ModelCatalogue, noCatalogue } from './model-catalogue.ts'
@@ -61,25 +61,6 @@ export interface ModelCallOptions {
   readonly onEvent?: ((event: ModelCallEvent) => void) | undefined
 }
 
-/** An attempt that is about to go out, and what it may take. */
-export interface PlannedAttempt extends Target {
-  /** Estimated. */
-  readonly inputTokens: number
-  /** The most that may be answered, where the request says so. */
-  readonly outputTokens: number | undefined
-  /** The most that the model can answer, where it is known. */
-  readonly maxOutputTokens: number | undefined
-  readonly price: ModelPrice | 'unknown'
-}
-
-/** The leave to make one attempt. */
-export interface Admission {
-  /** The attempt is over, and what it cost is booked. */
-  settle(): void
-  /** An answer that came when nobody waited for it any more: it is paid for all the same. */
-  late(answer: ModelAnswer, cost: number | 'unknown'): void
-}
-
 export interface ModelCallOutcome {
   readonly answer: ModelAnswer
   readonly provider: string
@@ -104,12 +85,6 @@ export interface ModelCallOutcome {
  */
 export async function callModel(request: ModelRequest, options: ModelCallOptions): Promise<ModelCallOutcome> {
   return new ModelCall(request, options).run()
-}
-
-interface LastFailure {
-  readonly error: unknown
-  readonly failure: Classification
-  readonly target: Target
 }
 
 interface Answered {
@@ -154,7 +129,7 @@ class ModelCall {
       left = [...(next?.left ?? [])]
     }
     if (last === undefined && refusedUnpriced) throw unpricedRefusal(leftOut)
-    throw this.#failed(last ?? this.#nobody(leftOut))
+    throw this.#failed(last ?? nobodyToAsk(this.#request.task, leftOut))
   }
 
   /** Tries a candidate with one key after another: a key that is at fault says nothing of the next. */
@@ -198,7 +173,8 @@ class ModelCall {
         if (this.#options.admit === undefined) return this.#ask(candidate, keyIndex, attempt)
         admission = undefined
         isAdmitted = false
-        admission = await this.#options.admit(this.#planned(candidate, target), attempt)
+        const needs = needsOf(this.#request, this.#options.capabilities)
+        admission = await this.#options.admit(plannedAttempt(target, needs, candidate.facts), attempt)
         isAdmitted = true
         // Where an attempt may have to wait for its budget, its time begins after that.
         attempt.limitTo(profile.timeout.attemptMs)
@@ -249,12 +225,6 @@ class ModelCall {
     }
   }
 
-  #planned({ facts }: Candidate, target: Target): PlannedAttempt {
-    const { inputTokens, outputTokens } = needsOf(this.#request, this.#options.capabilities)
-    const { price = 'unknown', maxOutputTokens } = facts ?? {}
-    return { ...target, inputTokens, outputTokens, maxOutputTokens, price }
-  }
-
   async #ask(
     candidate: Candidate,
     keyIndex: number,
@@ -302,46 +272,11 @@ class ModelCall {
     return usage === undefined ? 'unknown' : catalogue.priceOf(provider, model, usage)
   }
 
-  #failed({ error, failure, target }: LastFailure): Error {
-    const { kind, scope, transient, action, retryAfterMs } = failure
+  #failed(last: LastFailure): Error {
     const attempts = this.#attempts
     const hops = this.#hops
-    this.#report({ type: 'call.failed', at: this.#now(), attempts, hops, kind })
-    const details = {
-      kind,
-      scope,
-      transient,
-      action,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...(target.provider === '' ? {} : { provider: target.provider, model: target.model }),
-      attempts,
-      hops,
-      // Of a stream that broke in somebody's hand the attempts were not used up.
-      ...(this.#options.sink?.isCommitted === true ? {} : { attemptsExhausted: true }),
-    }
-    const cause = error === undefined ? {} : { cause: error }
-    const tried = this.#describeTries()
-    if (kind === 'cancelled') return new CancelledError('the model call was cancelled', details, cause)
-    if (kind === 'circuit_open') return new CircuitOpenError(failure.message, details, cause)
-    if (kind === 'timeout') return new TimeoutError(`the model call ran out of time: ${tried}`, details, cause)
-    if (kind === 'no_provider' && attempts === 0) return new ProviderError(failure.message, details, cause)
-    return new ProviderError(`the model call failed (${kind}): ${failure.message}; ${tried}`, details, cause)
-  }
-
-  #describeTries(): string {
-    const tries = this.#hops.map(({ provider, key, attempts, kind }) => {
-      const who = key === undefined ? `'${provider}'` : `'${provider}' key ${key}`
-      return `${who} ${attempts} × ${kind ?? 'answered'}`
-    })
-    return `tried ${tries.join(', ')} within ${formatMs(this.#options.profile.timeout.callMs)}`
-  }
-
-  #nobody(leftOut: readonly string[]): LastFailure {
-    const { task } = this.#request
-    const why = leftOut.length === 0 ? 'there is none' : leftOut.join(', ')
-    const message = `no provider can take the task '${task}': ${why}`
-    const error = new ProviderError(message, { kind: 'no_provider' })
-    return { error: undefined, failure: classifyError(error), target: { provider: '', model: '', tier: 'capable' } }
+    this.#report({ type: 'call.failed', at: this.#now(), attempts, hops, kind: last.failure.kind })
+    return callFailure(last, attempts, hops, this.#options)
   }
 
   #now(): number {
@@ -357,22 +292,9 @@ class ModelCall {
   }
 }
 
-/** A refusal tells less than a failure before it, and what stays as it is less than what may pass: that can be waited for. */
-function tellsMore(later: Classification, earlier: Classification): boolean {
-  return later.kind !== 'circuit_open' && (later.transient || !earlier.transient)
-}
-
 const targetOf = ({ provider, model, tier }: Candidate, keyIndex: number): Target => ({
   provider: provider.id,
   model: model ?? provider.id,
   tier,
   ...((provider.keyCount ?? 1) > 1 ? { key: keyIndex + 1 } : {}),
 })
-
-/** Nobody can keep to an amount of money with prices that nobody knows. */
-function unpricedRefusal(leftOut: readonly string[]): BudgetExceededError {
-  return new BudgetExceededError(
-    `a call without a known price is refused under a budget of money: ${leftOut.join(', ')}; set a price (0 is one) with createRuntime({ models: [{ provider, model, price: { inputUsdPerMTok, outputUsdPerMTok } }] }), or a budget of calls in its place`,
-    { currency: 'usd', kind: 'unpriced' },
-  )
-}

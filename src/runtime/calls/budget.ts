@@ -10,7 +10,7 @@ import {
   type BudgetReservation,
   reserve,
 } from '../../resilience/budget.ts'
-import type { PlannedAttempt } from '../../resilience/model-call.ts'
+import type { PlannedAttempt } from '../../resilience/call-admission.ts'
 import type { LiveRun, LiveStage } from '../run/live.ts'
 
 interface Limits extends BudgetLimits {
