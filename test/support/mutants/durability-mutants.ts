@@ -3,6 +3,7 @@ import { change, type Mutant, mutant } from './mutant.ts'
 
 const steps = 'src/runtime/stage/steps.ts'
 const calls = 'src/runtime/calls/model-calls.ts'
+const recordedCall = 'src/runtime/calls/recorded-call.ts'
 const liveRun = 'src/runtime/run/live-run.ts'
 const liveStage = 'src/runtime/stage/live-stage.ts'
 const stageEnd = 'src/runtime/stage/stage-end.ts'
@@ -43,7 +44,7 @@ export const durabilityMutants: readonly Mutant[] = [
   mutant(
     'a model call goes out before its intention is durable',
     change(
-      calls,
+      recordedCall,
       `      this.#teller.journal('call.intended', { task: this.#request.task })
     })
     await this.#attempt.durable()`,

@@ -3,24 +3,28 @@ import { change, type Mutant, mutant } from './mutant.ts'
 
 const circuit = 'machines/circuit.machine.ts'
 const retryPolicy = 'src/resilience/retry-policy.ts'
-const calls = 'src/runtime/calls/model-calls.ts'
+const recordedCall = 'src/runtime/calls/recorded-call.ts'
 const circuitTests = ['test/property/resilience/circuit.property.test.ts', 'test/unit/resilience/circuit.test.ts']
 
 export const resilienceMutants: readonly Mutant[] = [
-  mutant('a failed answer is not paid for', change(calls, '      if (paid) this.#book(paid, true)\n', '')),
+  mutant('a failed answer is not paid for', change(recordedCall, '      if (paid) this.#entry.book(paid, true)\n', '')),
   mutant(
     'an answer of the wrong form that is mended is not paid for',
-    change(calls, '      this.#book(outcome, true)\n      this.#intend()', '      this.#intend()'),
+    change(
+      recordedCall,
+      '      this.#entry.book(outcome, true)\n      this.#entry.intend()',
+      '      this.#entry.intend()',
+    ),
   ),
   mutant(
     'the cost of earlier answers to a call is forgotten',
     change(
-      calls,
+      'src/runtime/calls/call-entry.ts',
       '    this.#spend = known ? ((JSON.parse(known.data) as { spend?: CallSpend }).spend ?? noSpend) : noSpend',
       '    this.#spend = known ? { ...noSpend } : noSpend',
     ),
   ),
-  mutant('calls are not counted', change(calls, '      run.memory.counters.calls++\n', '')),
+  mutant('calls are not counted', change(recordedCall, '      run.memory.counters.calls++\n', '')),
   mutant(
     'the budget is not reserved before a call',
     change('src/resilience/budget.ts', '  for (const { account } of levels) account.take(ask)\n', ''),
