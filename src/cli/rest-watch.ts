@@ -1,8 +1,8 @@
 /**
- * Knows which runs are at rest: they wait, and nothing but a signal from outside can move them. A wait with a time is
- * no rest, and a wait for a child is where the child rests.
+ * Knows which runs are at rest: they wait, and nothing but a signal from outside can move them soon. A wait for a signal
+ * that times out within a minute is no rest, nor is a sleep; a wait for a child is where the child rests.
  */
-import type { Client, JournalEvent, RunReport } from '../index.ts'
+import { type Client, type Clock, type JournalEvent, type RunReport, systemClock } from '../index.ts'
 
 export interface RestWatch {
   /** Looks at every run once: for those that were at rest before anyone watched. */
@@ -15,13 +15,21 @@ export interface RestWatch {
 
 const moving = new Set<string>(['run.waiting', 'run.active', 'run.paused', 'run.resumed'])
 
+/** A person who has to send a signal is not kept waiting for a time-out that lies further ahead, ms. */
+const soonMs = 60_000
+
 /** @param withPaused whether a paused run rests, too */
-export function createRestWatch(client: Client, runIds: readonly string[], withPaused: boolean): RestWatch {
+export function createRestWatch(
+  client: Client,
+  runIds: readonly string[],
+  withPaused: boolean,
+  clock: Pick<Clock, 'now'> = systemClock,
+): RestWatch {
   const resting = new Set<string>()
 
   const look = async (runId: string): Promise<void> => {
     const report = await client.get(runId)
-    if (await rests(client, report, withPaused)) resting.add(runId)
+    if (await rests(client, report, withPaused, clock)) resting.add(runId)
     else resting.delete(runId)
     if (report.parent !== undefined) await look(report.parent)
   }
@@ -40,13 +48,20 @@ export function createRestWatch(client: Client, runIds: readonly string[], withP
   }
 }
 
-async function rests(client: Client, report: RunReport, withPaused: boolean): Promise<boolean> {
+async function rests(
+  client: Client,
+  report: RunReport,
+  withPaused: boolean,
+  clock: Pick<Clock, 'now'>,
+): Promise<boolean> {
   if (report.status === 'paused') return withPaused
   if (report.status !== 'waiting' || report.waitingFor.length === 0) return false
   for (const wait of report.waitingFor) {
-    if (wait.until !== undefined || wait.kind === 'sleep') return false
-    if (wait.kind !== 'child') continue
-    if (wait.name === undefined || !(await rests(client, await client.get(wait.name), withPaused))) return false
+    if (wait.kind === 'child') {
+      if (wait.name === undefined || !(await rests(client, await client.get(wait.name), withPaused, clock)))
+        return false
+    } else if (wait.kind === 'sleep') return false
+    else if (wait.until !== undefined && (wait.kind !== 'signal' || wait.until - clock.now() <= soonMs)) return false
   }
   return true
 }

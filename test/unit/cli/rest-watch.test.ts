@@ -6,7 +6,7 @@ type Report = Pick<RunReport, 'status'> & { waitingFor?: RunReport['waitingFor']
 
 function watchOf(reports: Record<string, Report>, runIds: readonly string[], withPaused = false) {
   const client = { get: async (id: string) => ({ waitingFor: [], ...reports[id] }) as unknown as RunReport } as Client
-  return createRestWatch(client, runIds, withPaused)
+  return createRestWatch(client, runIds, withPaused, { now: () => 1_000 })
 }
 
 const noneEnded = (): boolean => false
@@ -24,11 +24,18 @@ describe('a run is at rest', () => {
     expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: [...signal, { kind: 'event' }] } })).toBe(true)
   })
 
-  it('not while it works, sleeps, or waits for a signal until a time', async () => {
+  it('when a signal that it waits for times out in more than a minute', async () => {
+    const until = (time: number) => ({ kind: 'signal', stage: 'a', name: 'go', until: time })
+    expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: [until(61_001)] } })).toBe(true)
+    expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: [until(61_000)] } })).toBe(false)
+    expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: [until(61_001), until(5)] } })).toBe(false)
+  })
+
+  it('not while it works, sleeps, or waits for a cause to pass', async () => {
     expect(await restsAtFirst({ r: { status: 'running' } })).toBe(false)
     const sleeps = [...signal, { kind: 'sleep', stage: 'b', until: 5 }]
     expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: sleeps } })).toBe(false)
-    const untilSome = [{ kind: 'signal', stage: 'a', name: 'go', until: 5 }]
+    const untilSome = [{ kind: 'cause', stage: 'a', name: 'rate_limit', until: 99_000_000 }]
     expect(await restsAtFirst({ r: { status: 'waiting', waitingFor: untilSome } })).toBe(false)
   })
 
