@@ -165,17 +165,6 @@ export const durabilityMutants: readonly Mutant[] = [
     change(children, '  if (!known) {', '  if (!known || attempt.incarnation > 1) {'),
   ]),
   mutant(
-    'a child run is started before its parent has asked for it durably',
-    change(
-      children,
-      `      run.journal('child.started', { key, childId: id, workflow: workflow.name }, stage.where(attempt))
-    })
-    await attempt.durable()`,
-      `      run.journal('child.started', { key, childId: id, workflow: workflow.name }, stage.where(attempt))
-    })`,
-    ),
-  ),
-  mutant(
     'the counters of a run begin at nothing after a crash',
     change(recall, "  Object.assign(memory.counters, read('counters', stored.run.counters, false))\n", ''),
   ),
@@ -194,6 +183,7 @@ export const durabilityMutants: readonly Mutant[] = [
       "    return error ?? new Error('undefined was thrown')\n  }\n}",
       '    return void error\n  }\n}',
     ),
+    ['test/integration/runtime/ladder.test.ts'],
   ),
   mutant(
     'a process that kills runs is not counted',
