@@ -8,15 +8,15 @@ import {
   type Dialect,
   type EventRead,
   isRecord,
-  parsedJson,
   type Read,
   recordAt,
   type StreamReader,
   textAt,
   toolInput,
 } from './dialect.ts'
+import { answered, brokenOff, emptyStream, eventObject, inOrder, noObject, toolsField } from './dialect-parts.ts'
 import { type MediaPart, mediaOf, partsOf, textOfParts, toolOutputText } from './message-media.ts'
-import type { Message, MessagePart, Model, ModelAnswer, ModelRequest, ToolCall, Usage } from './provider.ts'
+import type { Message, MessagePart, Model, ModelRequest, ToolCall, Usage } from './provider.ts'
 import type { ServerSentEvent } from './server-sent-events.ts'
 
 const version = '2023-06-01'
@@ -43,15 +43,11 @@ function bodyOf(request: ModelRequest, model: Model, stream: boolean): Record<st
     messages: joined(request.messages.filter(({ role }) => role !== 'system').map(messageOf)),
     ...(system === '' ? {} : { system }),
     ...(decoded === undefined ? {} : { output_config: { format: { type: 'json_schema', schema: decoded } } }),
-    ...(tools === undefined || Object.keys(tools).length === 0
-      ? {}
-      : {
-          tools: Object.entries(tools).map(([name, { description, schema: input }]) => ({
-            name,
-            description,
-            input_schema: withoutDialect(input),
-          })),
-        }),
+    ...toolsField(tools, (name, { description, schema: input }) => ({
+      name,
+      description,
+      input_schema: withoutDialect(input),
+    })),
     ...(temperature === undefined ? {} : { temperature }),
     ...(stream ? { stream: true } : {}),
   }
@@ -131,16 +127,13 @@ function readAnswer(body: unknown): Read {
     }
   }
   if (text === '' && toolCalls.length === 0) return refused
-  const usage = usageOf(body.usage)
-  const model = textAt(body, 'model')
-  const answer: ModelAnswer = {
+  return answered({
     text,
-    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+    toolCalls,
     finishReason: finishReasons[reason] ?? 'other',
-    ...(usage === undefined ? {} : { usage }),
-    ...(model === '' ? {} : { model }),
-  }
-  return { ok: true, answer }
+    usage: usageOf(body.usage),
+    model: textAt(body, 'model'),
+  })
 }
 
 /** Anthropic counts what went through the cache apart from the input; here it is part of it. */
@@ -174,12 +167,10 @@ class MessageStream implements StreamReader {
   isEmpty = true
 
   read({ event, data }: ServerSentEvent): EventRead {
-    const parsed = parsedJson(data)?.value
-    if (!isRecord(parsed)) return { type: 'failed', body: data, stream: 'sent an event that is no JSON object' }
+    const parsed = eventObject(data)
+    if (parsed === undefined) return noObject(data)
     const type = textAt(parsed, 'type') || event
-    if (type === 'error' || parsed.error) {
-      return { type: 'failed', body: parsed, stream: 'sent an error in the middle of its stream' }
-    }
+    if (type === 'error' || parsed.error) return brokenOff(parsed)
     if (type === 'message_stop') return { type: 'ended' }
     if (type !== 'ping') this.isEmpty = false
     return { type: 'chunks', chunks: this.#take(type, parsed) }
@@ -220,9 +211,9 @@ class MessageStream implements StreamReader {
   }
 
   finish(): Read {
-    if (this.isEmpty) return { ok: false, body: undefined, stream: 'ended an empty stream' }
+    if (this.isEmpty) return emptyStream
     const content: unknown[] = []
-    for (const [, { block, text, json }] of [...this.#blocks].sort(([a], [b]) => a - b)) {
+    for (const { block, text, json } of inOrder(this.#blocks)) {
       if (block.type !== 'tool_use') {
         content.push({ ...block, text })
         continue

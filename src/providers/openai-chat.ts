@@ -8,15 +8,15 @@ import {
   type Dialect,
   type EventRead,
   isRecord,
-  parsedJson,
   type Read,
   recordAt,
   type StreamReader,
   textAt,
   toolInput,
 } from './dialect.ts'
+import { answered, brokenOff, emptyStream, eventObject, inOrder, noObject, toolsField } from './dialect-parts.ts'
 import { dataUrl, type MediaPart, mediaOf, partsOf, textOfParts, toolOutputText } from './message-media.ts'
-import type { Message, MessagePart, Model, ModelAnswer, ModelChunk, ModelRequest, ToolCall, Usage } from './provider.ts'
+import type { Message, MessagePart, Model, ModelChunk, ModelRequest, ToolCall, Usage } from './provider.ts'
 import type { ServerSentEvent } from './server-sent-events.ts'
 
 export interface OpenAiChatOptions {
@@ -49,14 +49,10 @@ function bodyOf(
     model: model.id,
     messages,
     ...(schema === undefined ? {} : { response_format: knowsSchemas ? schemaFormat(schema) : { type: 'json_object' } }),
-    ...(tools === undefined || Object.keys(tools).length === 0
-      ? {}
-      : {
-          tools: Object.entries(tools).map(([name, { description, schema: parameters }]) => ({
-            type: 'function',
-            function: { name, description, parameters: withoutDialect(parameters) },
-          })),
-        }),
+    ...toolsField(tools, (name, { description, schema: parameters }) => ({
+      type: 'function',
+      function: { name, description, parameters: withoutDialect(parameters) },
+    })),
     ...(maxOutputTokens === undefined ? {} : { [outputLimitField]: maxOutputTokens }),
     ...(temperature === undefined ? {} : { temperature }),
     ...(stream ? { stream: true, stream_options: { include_usage: true } } : {}),
@@ -166,18 +162,14 @@ function readAnswer(body: unknown, { tellsCost }: OpenAiChatOptions): Read {
   const text = contentText(message.content)
   const toolCalls = toolCallsOf(message.tool_calls)
   if (toolCalls === undefined || (text === '' && toolCalls.length === 0)) return refused
-  const usage = usageOf(body)
-  const cost = tellsCost ? countAt(body.usage, 'cost') : undefined
-  const model = textAt(body, 'model')
-  const answer: ModelAnswer = {
+  return answered({
     text,
-    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+    toolCalls,
     finishReason: finishReasonOf(choice.finish_reason, toolCalls.length > 0),
-    ...(usage === undefined ? {} : { usage }),
-    ...(cost === undefined ? {} : { cost }),
-    ...(model === '' ? {} : { model }),
-  }
-  return { ok: true, answer }
+    usage: usageOf(body),
+    cost: tellsCost ? countAt(body.usage, 'cost') : undefined,
+    model: textAt(body, 'model'),
+  })
 }
 
 /** Some servers give the content in parts. */
@@ -222,11 +214,9 @@ class ChatStream implements StreamReader {
 
   read({ event, data }: ServerSentEvent): EventRead {
     if (data.trim() === '[DONE]') return { type: 'ended' }
-    const parsed = parsedJson(data)?.value
-    if (!isRecord(parsed)) return { type: 'failed', body: data, stream: 'sent an event that is no JSON object' }
-    if (event === 'error' || parsed.error) {
-      return { type: 'failed', body: parsed, stream: 'sent an error in the middle of its stream' }
-    }
+    const parsed = eventObject(data)
+    if (parsed === undefined) return noObject(data)
+    if (event === 'error' || parsed.error) return brokenOff(parsed)
     this.isEmpty = false
     this.#model ||= textAt(parsed, 'model')
     if (isRecord(parsed.usage)) this.#usage = parsed.usage
@@ -257,8 +247,8 @@ class ChatStream implements StreamReader {
   }
 
   finish(): Read {
-    if (this.isEmpty) return { ok: false, body: undefined, stream: 'ended an empty stream' }
-    const calls = [...this.#calls.entries()].sort(([a], [b]) => a - b).map(([, call]) => call)
+    if (this.isEmpty) return emptyStream
+    const calls = inOrder(this.#calls)
     const body = {
       model: this.#model,
       choices: [
