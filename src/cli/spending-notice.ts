@@ -4,7 +4,15 @@
  * has no known price no amount can be promised, so the run is refused with what would let it start.
  */
 import { estimateOf, type TextEstimate } from '../bundled/index.ts'
-import { type AnyWorkflow, type Budget, ConfigError, estimatedUsd, planSpending, type SpendingPlan } from '../index.ts'
+import {
+  type AnyWorkflow,
+  type Budget,
+  ConfigError,
+  estimatedUsd,
+  type PlannedModel,
+  planSpending,
+  type SpendingPlan,
+} from '../index.ts'
 import type { Session } from './session.ts'
 import { paidModels, type UsualModels } from './usual-models.ts'
 
@@ -83,7 +91,13 @@ function inputLine(input: unknown): string {
 function unpriced({ unpriced: [first] }: SpendingPlan): ConfigError {
   const name = `'${first?.model}' of '${first?.provider}'`
   return new ConfigError(
-    `the price of ${name} is unknown, so this run could cost any amount. Give it a price with createRuntime({ models: [{ provider, model, price }] }), start it with --budget calls=N, or with --local`,
+    `the price of ${name} is unknown, so this run could cost any amount. Give it a price (${priceExample(first)}, or createRuntime({ models: [{ provider, model, price }] })), start it with --budget calls=N, or with --local`,
     { provider: first?.provider, model: first?.model },
   )
+}
+
+/** The command line knows models by the environment alone; 0 is a price. */
+function priceExample(model: PlannedModel | undefined): string {
+  const price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }
+  return `HOLDFAST_OPENAI_MODELS='${JSON.stringify([{ id: model?.model, price }])}'`
 }

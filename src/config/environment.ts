@@ -22,6 +22,8 @@ export interface ProviderEnvironment {
   readonly openaiKey: string | undefined
   /** `HOLDFAST_OPENAI_BASE_URL`: a server that speaks like OpenAI, asked in its place. */
   readonly openaiBaseURL: string | undefined
+  /** `HOLDFAST_OPENAI_MODELS`: what it offers, in the place of OpenAI's models. */
+  readonly openaiModels: string | undefined
   /** `ANTHROPIC_API_KEY`. */
   readonly anthropicKey: string | undefined
 }
@@ -32,6 +34,7 @@ export function readProviderEnvironment(variables: NodeJS.ProcessEnv = process.e
   return {
     openaiKey: told('OPENAI_API_KEY'),
     openaiBaseURL: told('HOLDFAST_OPENAI_BASE_URL'),
+    openaiModels: told('HOLDFAST_OPENAI_MODELS'),
     anthropicKey: told('ANTHROPIC_API_KEY'),
   }
 }

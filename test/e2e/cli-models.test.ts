@@ -58,6 +58,30 @@ describe('a run that asks a paid model', () => {
     expect(await away.json('retry', 'l')).toMatchObject({ code: 1, data: { error: { kind: 'no_provider' } } })
   })
 
+  it('is refused where nobody knows the price, with what would let it start', async () => {
+    const server = await serve(() => ({ text: 'hi there', usage: { inputTokens: 1000, outputTokens: 500 } }))
+    const unpriced = { OPENAI_API_KEY: 'sk-0123456789', HOLDFAST_OPENAI_MODELS: 'house-made' }
+    const place = placeWith(server.url, unpriced)
+    const { code, stdout, stderr } = await place.run('run', 'asking.ts')
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toMatch(/the price of 'house-made' of 'openai' is unknown/)
+    expect(stderr).toMatch(/--budget calls=N/)
+    expect((await place.run('run', 'asking.ts', '--budget', 'usd=5')).code).toBe(2)
+    const told = await place.json<{ error: { code: string; message: string } }>('run', 'asking.ts')
+    expect(told).toMatchObject({ code: 2, data: { error: { code: 'invalid_config' } } })
+    expect(server.calls).toEqual([])
+    expect((await place.json<{ items: object[] }>('runs', 'list')).data.items).toEqual([])
+
+    const counted = await place.json<{ cost: object }>('run', 'asking.ts', '--budget', 'calls=1')
+    expect(counted).toMatchObject({ code: 0, data: { cost: { usd: 'unknown', calls: 1, unpricedCalls: 1 } } })
+    // What it says one can type is what helps.
+    const [, example = ''] = /HOLDFAST_OPENAI_MODELS='([^']+)'/.exec(told.data.error.message) ?? []
+    const priced = example.replace('"inputUsdPerMTok":0', '"inputUsdPerMTok":10')
+    const other = placeWith(server.url, { ...unpriced, HOLDFAST_OPENAI_MODELS: priced })
+    expect(await other.json('run', 'asking.ts')).toMatchObject({ code: 0, data: { cost: { usd: 0.01, calls: 1 } } })
+    expect(server.calls.map(({ body }) => body.model)).toEqual(['house-made', 'house-made'])
+  })
+
   it('says which, and what it may cost at most, and is held to that', async () => {
     const server = await serve(['hi there'])
     const place = placeWith(server.url)
@@ -151,7 +175,11 @@ describe('circuits', () => {
   it('are shown and changed as the last process left them, and beside a live one', async () => {
     const server = await serve([{ status: 503, times: 100 }])
     const place = placeWith(server.url)
-    await place.run('run', 'asking.ts')
+    // Its stage would wait for the open circuit, twice 30 s.
+    const asks = place.start('run', 'asking.ts')
+    await asks.said('is parked until the cause has passed')
+    asks.child.kill('SIGINT')
+    expect((await asks.ended).code).toBe(130)
     const { data } = await place.json<{ items: { id: string; state: string }[] }>('circuits', 'list')
     expect(data.items).toMatchObject([{ id: 'openai', state: 'open' }])
     expect(await place.run('circuits', 'reset', 'openai')).toMatchObject({

@@ -5,14 +5,16 @@
  */
 import { type ProviderEnvironment, readProviderEnvironment } from '../../config/environment.ts'
 import { OptionsError } from '../../errors.ts'
+import { parseOptions } from '../../options.ts'
 import { type AnthropicOptions, anthropicBaseURL, anthropic as anthropicWith } from '../../providers/anthropic.ts'
 import { defaultModels } from '../../providers/known-models.ts'
+import { type ModelsOption, modelsSchema, offeredModels } from '../../providers/offered-models.ts'
 import { offline } from '../../providers/offline.ts'
 import {
   type OpenAiCompatibleOptions,
   openaiCompatible as openaiCompatibleWith,
 } from '../../providers/openai-compatible.ts'
-import type { Provider } from '../../providers/provider.ts'
+import type { Model, Provider } from '../../providers/provider.ts'
 import type { Clock } from '../../time/clock.ts'
 
 const openaiBaseURL = 'https://api.openai.com/v1'
@@ -26,8 +28,8 @@ export function providersFromEnvironment(
   clock: Clock,
   environment: ProviderEnvironment = readProviderEnvironment(),
 ): readonly Provider[] {
-  const { openaiKey, openaiBaseURL: baseURL, anthropicKey } = environment
-  const models = defaultModels('openai')
+  const { openaiKey, openaiBaseURL: baseURL, openaiModels, anthropicKey } = environment
+  const models = openaiModels === undefined ? defaultModels('openai') : modelsNamed(openaiModels)
   if (baseURL !== undefined && !/^https?:$/.test(URL.canParse(baseURL) ? new URL(baseURL).protocol : '')) {
     throw new OptionsError('HOLDFAST_OPENAI_BASE_URL must be an address such as http://localhost:11434/v1')
   }
@@ -38,6 +40,26 @@ export function providersFromEnvironment(
     ...(anthropicKey === undefined ? [] : [anthropicWith({ apiKey: anthropicKey, clock })]),
     offline(),
   ]
+}
+
+const modelsVariable = 'HOLDFAST_OPENAI_MODELS'
+
+/** Names with commas between them, or as JSON what `openaiCompatible({ models })` takes. */
+function modelsNamed(text: string): readonly Model[] {
+  const given = /^[[{]/.test(text) ? fromJson(text) : text.split(',').flatMap(name => name.trim() || [])
+  return offeredModels(parseOptions(modelsSchema, given, modelsVariable) as ModelsOption, 'openai', modelsVariable)
+}
+
+function fromJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new OptionsError(
+      `${modelsVariable} must be names with commas between them, or JSON such as [{"id":"llama3.2","tier":"cheap"}]`,
+      {},
+      { cause: error },
+    )
+  }
 }
 
 /** As below, with `OPENAI_API_KEY` for OpenAI's own host where no key is given. */

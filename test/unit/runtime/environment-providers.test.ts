@@ -34,6 +34,28 @@ describe('the providers of the environment', () => {
     expect(server.calls[0]).toMatchObject({ body: { model: 'gpt-5.6-luna' }, headers: { authorization: 'Bearer k-1' } })
   })
 
+  it('offer the models that are named: by names, or by what `models` of a provider takes', () => {
+    const offered = (models: string) =>
+      providersFromEnvironment(
+        virtualClock(),
+        readProviderEnvironment({ OPENAI_API_KEY: 'k', HOLDFAST_OPENAI_MODELS: models }),
+      )[0]?.models
+    expect(offered('llama3.2, gpt-5.6-luna')).toMatchObject([
+      { id: 'llama3.2', tier: 'capable' },
+      { id: 'gpt-5.6-luna', tier: 'cheap' },
+    ])
+    expect(offered('{"cheap":"a","premium":"b"}')?.map(({ id, tier }) => [id, tier])).toEqual([
+      ['a', 'cheap'],
+      ['b', 'premium'],
+    ])
+    const price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }
+    expect(offered(JSON.stringify([{ id: 'a', price }]))).toMatchObject([{ id: 'a', price }])
+    expect(offered(' ')?.map(({ id }) => id)).toContain('gpt-5.6-terra')
+    for (const wrong of ['[{', '[]', ',', '[{"id":"a","teir":"cheap"}]', '["a","a"]']) {
+      expect(() => offered(wrong), wrong).toThrow(/HOLDFAST_OPENAI_MODELS/)
+    }
+  })
+
   it('say which variable is no address', () => {
     expect(() => idsFrom({ HOLDFAST_OPENAI_BASE_URL: 'localhost' })).toThrow(
       /HOLDFAST_OPENAI_BASE_URL must be an address/,
