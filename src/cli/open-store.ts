@@ -1,5 +1,14 @@
 /** The two ways into a store: beside its owner, or as its owner. Both are closed again, whatever happens. */
-import { type Client, createClient, createRuntime, type Runtime, type RuntimeOptions } from '../index.ts'
+
+import {
+  type AnyWorkflow,
+  type Client,
+  createClient,
+  createRuntime,
+  type Runtime,
+  type RuntimeOptions,
+} from '../index.ts'
+import { absentRemedies } from '../testing/absent-remedies.ts'
 import { bothLoggers, createRunLog } from './run-log.ts'
 import type { Session } from './session.ts'
 
@@ -11,6 +20,15 @@ export async function beside<T>(session: Session, work: (client: Client) => Prom
   } finally {
     await client.close()
   }
+}
+
+/** Code of one's own gives remedies to its runtime; whoever starts the workflow here is told that there are none. */
+function remediesFor(session: Session, workflows: readonly AnyWorkflow[]): RuntimeOptions['remedies'] {
+  const remedies = absentRemedies(workflows)
+  const names = Object.keys(remedies).map(name => `'${name}'`)
+  if (names.length > 0)
+    session.log.warn({}, `the command line has no remedies: one that is needed fails (${names.join(', ')})`)
+  return remedies
 }
 
 /** Takes nothing up but what `work` asks for. */
@@ -26,7 +44,8 @@ export async function asOwner<T>(
   })
   const logger = bothLoggers(session.log, log.logger)
   try {
-    const runtime = await createRuntime({ ...options, store: session.store, logger, recover: false })
+    const remedies = remediesFor(session, options.workflows ?? [])
+    const runtime = await createRuntime({ ...options, remedies, store: session.store, logger, recover: false })
     try {
       log.follow(runtime)
       return await work(runtime)

@@ -22,8 +22,10 @@ export interface Spend {
 
 /** What is set aside for one call. */
 export interface Reserve extends Spend {
-  /** It cannot cost more than this. */
+  /** In tokens it cannot take more than this. */
   readonly isWorstCase: boolean
+  /** In USD neither. @default as in tokens */
+  readonly isWorstUsd?: boolean | undefined
 }
 
 /** One level of a budget, whose limits may be another's for each call. */
@@ -68,7 +70,7 @@ export class BudgetAccount {
       const limit = limits[currency]
       if (limit === undefined) return false
       const taken = spent[currency] + this.#reserved[currency]
-      return currency === 'calls' || ask.isWorstCase ? taken + ask[currency] > limit : taken >= limit
+      return isBounded(ask, currency) ? taken + ask[currency] > limit : taken >= limit
     })
   }
 
@@ -140,6 +142,12 @@ function exceeded({ what, limits, account }: BudgetLevel, ask: Reserve): BudgetE
     `${what} may not make another call: ${shown(spent)} of ${shown(limit)} ${currency} are spent${short}; raise its budget`,
     { currency, limit, spent },
   )
+}
+
+/** Whether it is known what the call takes of it at the most. */
+function isBounded({ isWorstCase, isWorstUsd = isWorstCase }: Reserve, currency: (typeof currencies)[number]): boolean {
+  if (currency === 'calls') return true
+  return currency === 'usd' ? isWorstUsd : isWorstCase
 }
 
 const shown = (amount: number): string => String(Number(amount.toPrecision(6)))

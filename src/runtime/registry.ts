@@ -1,11 +1,12 @@
 /** The workflows that a runtime knows, by name and version. */
-import { SnapshotError } from '../errors.ts'
+import { OptionsError, SnapshotError } from '../errors.ts'
+import { suggestion } from '../options.ts'
 import { type KnownProfiles, resolveProfile } from '../resilience/profile-choice.ts'
 import type { RunRow } from '../store/store.ts'
 import { type AnyWorkflow, definitionOf, sourceOf, type WorkflowDefinition } from '../workflow/definition.ts'
 
 export interface Registry {
-  /** True if it was not known before. @throws OptionsError when it names a profile or a task that nobody knows */
+  /** True if it was not known before. @throws OptionsError when it names a profile, a task or a remedy that nobody knows */
   add(workflow: AnyWorkflow): boolean
   /** The definition that a stored run goes on with. @throws SnapshotError `workflow_unknown workflow_changed` */
   definitionFor(run: RunRow): WorkflowDefinition
@@ -15,7 +16,13 @@ export interface Registry {
   sourceOf(definition: WorkflowDefinition): string | undefined
 }
 
-export function createRegistry(workflows: readonly AnyWorkflow[], profiles: KnownProfiles): Registry {
+/** What the names in a definition may stand for. */
+export interface KnownNames {
+  readonly profiles: KnownProfiles
+  readonly remedies: Readonly<Record<string, unknown>>
+}
+
+export function createRegistry(workflows: readonly AnyWorkflow[], names: KnownNames): Registry {
   const byName = new Map<string, WorkflowDefinition[]>()
   const sources = new WeakMap<WorkflowDefinition, string>()
 
@@ -23,7 +30,7 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
     const definition = definitionOf(workflow)
     const source = sourceOf(workflow)
     if (source !== undefined) sources.set(definition, source)
-    checkNames(definition, profiles)
+    checkNames(definition, names)
     const known = byName.get(definition.name) ?? []
     if (known.some(other => isSame(other, definition))) {
       // The same definition, given again: its functions may be of a newer load of the file.
@@ -67,9 +74,17 @@ export function createRegistry(workflows: readonly AnyWorkflow[], profiles: Know
 }
 
 /** Names are checked before anything is started, not when the stage that has them is reached. */
-function checkNames(definition: WorkflowDefinition, profiles: KnownProfiles): void {
+function checkNames(definition: WorkflowDefinition, { profiles, remedies }: KnownNames): void {
   resolveProfile({ workflow: definition }, profiles)
-  for (const stage of definition.stages.values()) resolveProfile({ stage, workflow: definition }, profiles)
+  for (const stage of definition.stages.values()) {
+    resolveProfile({ stage, workflow: definition }, profiles)
+    const unknown = stage.remedies.find(name => !Object.hasOwn(remedies, name))
+    if (unknown === undefined) continue
+    throw new OptionsError(
+      `stage '${stage.name}' of workflow '${definition.name}': there is no remedy '${unknown}'${suggestion(unknown, Object.keys(remedies))}; give it to createRuntime({ remedies })`,
+      { stage: stage.name, remedy: unknown },
+    )
+  }
 }
 
 const isSame = (a: WorkflowDefinition, b: WorkflowDefinition): boolean => a.hash === b.hash && a.version === b.version

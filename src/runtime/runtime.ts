@@ -125,8 +125,10 @@ export class HoldfastRuntime implements OperatedRuntime {
 
   async tree() {
     const { supervisor, runs } = this.#parts
-    const sleeping = await runs.sleeping()
-    return supervisorNode(supervisor, [...[...runs.all()].map(runNode), ...sleeping.map(treeOfSnapshot)])
+    const hasEnded = supervisor.whichChildren().every(({ status }) => status === 'stopped')
+    const sleeping = hasEnded ? [] : await runs.sleeping()
+    const nodes = [...[...runs.all()].map(runNode), ...sleeping.map(treeOfSnapshot)]
+    return supervisorNode(supervisor, hasEnded ? 'stopped' : 'running', nodes)
   }
 
   explain(runId: string, options: ExplainOptions = {}) {

@@ -14,13 +14,17 @@ const typeBySupervisor: Readonly<Record<string, TreeNode['type']>> = {
 }
 
 /** @param runs the nodes to put below `runs` */
-export function supervisorNode(supervisor: Supervisor, runs: readonly TreeNode[]): TreeNode {
+export function supervisorNode(
+  supervisor: Supervisor,
+  status: TreeNode['status'],
+  runs: readonly TreeNode[],
+): TreeNode {
   // A nested supervisor's id is its path in the tree.
   const id = supervisor.id.slice(supervisor.id.lastIndexOf('/') + 1)
   const children = supervisor.whichChildren().map((child): TreeNode => {
     if (child.id === 'runs' && id === 'root')
       return { id: 'runs', type: 'supervisor', status: child.status, children: runs }
-    if (child.type === 'supervisor') return supervisorNode(supervisor.supervisor(child.id), runs)
+    if (child.type === 'supervisor') return supervisorNode(supervisor.supervisor(child.id), child.status, runs)
     const snapshot = supervisor.child(child.id).getSnapshot() as { value?: unknown } | undefined
     return {
       id: nameOfChild(child.id),
@@ -31,7 +35,7 @@ export function supervisorNode(supervisor: Supervisor, runs: readonly TreeNode[]
       children: [],
     }
   })
-  return { id, type: 'supervisor', status: 'running', children }
+  return { id, type: 'supervisor', status, children }
 }
 
 export function runNode(run: LiveRun): TreeNode {

@@ -47,7 +47,7 @@ export function assemble(
   models: ModelParts,
   onStoreFailure: (error: unknown) => void,
 ): RuntimeParts {
-  const { clock, random, store, log, profiles } = options
+  const { clock, random, store, log, profiles, remedies } = options
   const health = createSystemHealth(options, id => supervisor.supervisor(id))
   const supervisor: Supervisor = createSupervisionTree({
     clock,
@@ -73,7 +73,7 @@ export function assemble(
     runs: () => runs,
     onStoreFailure,
   })
-  const registry = createRegistry(options.workflows, profiles)
+  const registry = createRegistry(options.workflows, { profiles, remedies })
   const runs: Runs = new Runs({
     store,
     registry,

@@ -40,7 +40,10 @@ export function reserveCall(
   const answered = outputTokens ?? Math.min(maxOutputTokens ?? usualOutputTokens, usualOutputTokens)
   const usd =
     price === 'unknown' ? 0 : (inputTokens * price.inputUsdPerMTok + answered * price.outputUsdPerMTok) / tokensPerPrice
-  const ask = { usd, tokens: inputTokens + answered, calls: 1, isWorstCase: outputTokens !== undefined }
+  const isWorstCase = outputTokens !== undefined
+  // What a provider tells only with its answer may be any amount; what is free is so however long the answer is.
+  const isWorstUsd = price !== 'unknown' && (isWorstCase || usd === 0)
+  const ask = { usd, tokens: inputTokens + answered, calls: 1, isWorstCase, isWorstUsd }
   return reserve(levels, ask, caller)
 }
 

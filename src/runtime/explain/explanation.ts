@@ -35,7 +35,10 @@ export interface StoryEntry {
   readonly at: number
   readonly type: JournalEventType
   readonly stage?: string | undefined
+  /** Of what came more than once, that of the first time. */
   readonly attempt?: number | undefined
+  /** That of the last time, where it is another. */
+  readonly lastAttempt?: number | undefined
   readonly text: string
   readonly decisions: readonly ToldDecision[]
   readonly times: number

@@ -78,8 +78,7 @@ export function createStory(isTold: (event: JournalEvent) => boolean = () => tru
       return
     }
     remove(draft)
-    const { times, at, seq } = earlier.entry
-    earlier.entry = { ...draft.entry, seq, at, times: times + 1, lastAt: draft.entry.lastAt }
+    earlier.entry = alike(earlier.entry, draft.entry)
     latest.set(stage, earlier)
   }
 
@@ -111,6 +110,15 @@ export function createStory(isTold: (event: JournalEvent) => boolean = () => tru
       if (text !== undefined) tell(event, text)
     },
   }
+}
+
+/** The same once more: told as the last of them, from the first on. */
+function alike(first: StoryEntry, last: StoryEntry): StoryEntry {
+  const { seq, at, times, attempt } = first
+  const merged = { ...last, seq, at, times: times + 1 }
+  if (attempt === undefined || last.attempt === undefined || attempt === last.attempt) return merged
+  const text = last.text.replace(`attempt ${last.attempt} of`, `attempts ${attempt} to ${last.attempt} of`)
+  return { ...merged, attempt, lastAttempt: last.attempt, text }
 }
 
 /** Whether the end of the stage has been told already, with the rule that decided it. */

@@ -15,6 +15,7 @@ import { formatMs } from '../../time/duration.ts'
 import { seededRandom } from '../../time/random.ts'
 import { type AnyWorkflow, isWorkflow } from '../../workflow/definition.ts'
 import type { StageContext, StepContext } from '../../workflow/stage-context.ts'
+import { absentRemedies } from '../absent-remedies.ts'
 import { InjectedChaos } from '../chaos/chaos.ts'
 import { recordedFaults } from '../chaos/fault-source.ts'
 import { Guarantees } from '../simulator/guarantees.ts'
@@ -197,12 +198,14 @@ class Replay {
       charged: () => {},
       askedTooSoon: () => {},
     })[0]
+    const workflows = [this.#workflow, ...this.#children].map(watch)
     return createRuntime({
       ...options,
+      remedies: absentRemedies(workflows),
       random: this.#random,
       mode: 'minimal',
       chaos: this.#chaos,
-      workflows: [this.#workflow, ...this.#children].map(watch),
+      workflows,
       providers: recordedProviders({
         recording: this.#recording,
         pass: (ms, signal) => pass(time, ms, signal),

@@ -14,6 +14,7 @@ import type { Budget, Run, Runtime } from '../../runtime/api.ts'
 import { createRuntime } from '../../runtime/create-runtime.ts'
 import type { Random } from '../../time/random.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow } from '../../workflow/definition.ts'
+import { absentRemedies } from '../absent-remedies.ts'
 import { CoverageRecorder } from '../machine/coverage.ts'
 import { namedInvariants } from '../machine/named-invariants.ts'
 import { type FaultRates, type Faults, resolveFaults } from './fault-profile.ts'
@@ -239,7 +240,10 @@ function scenarioOf(workflow: AnyWorkflow, settings: Settings): Pick<Scenario, '
     signals: settings.signals ?? {},
   })
   return {
-    open: (options, watch, children) => createRuntime({ ...options, workflows: [watch(workflow), ...children] }),
+    open: (options, watch, children) => {
+      const workflows = [watch(workflow), ...children]
+      return createRuntime({ ...options, workflows, remedies: absentRemedies(workflows) })
+    },
     begin: (runtime, { random, watch }) => {
       const count = settings.runs ?? 1 + Math.floor(random() * 3)
       const starts = Array.from({ length: count }, (_, index) =>

@@ -504,6 +504,9 @@ describe('the tree of a runtime', () => {
       { id: 'run:r1', status: 'waiting', children: [{ id: 'b', type: 'stage', attempt: 1, incarnation: 1 }] },
       { id: 'run:r2', status: 'waiting' },
     ])
+    expect([tree.status, ...tree.children.map(child => child.status)]).toEqual(Array(5).fill('running'))
     await runtime.close()
+    const after = await runtime.tree()
+    expect([after.status, ...after.children.map(child => child.status)]).toEqual(Array(5).fill('stopped'))
   })
 })

@@ -56,6 +56,9 @@ describe('the explanation of a failed run', () => {
     expect(restart).toMatchObject({
       stage: 'each[b]',
       times: 3,
+      attempt: 1,
+      lastAttempt: 3,
+      text: expect.stringMatching(/^attempts 1 to 3 of stage 'each\[b\]' failed/),
       decisions: [{ counters: { spent: 3, intensity: 3 }, alternatives: ['degrade', 'fail'] }],
     })
     expect(explained.story.at(-1)).toMatchObject({ type: 'run.failed' })
@@ -99,6 +102,7 @@ describe('the explanation of a failed run', () => {
       "in stage 'last'",
       'each: done (2 items without trouble)',
       'tried again after',
+      "attempts 1 to 3 of stage 'each[b]' failed",
       'restart',
       '2 of 3 restarts within 1h 00m used',
       "remedy 'clean' applied",

@@ -63,6 +63,20 @@ describe('a budget of money', () => {
     expect(ended.result.status).toBe('completed')
   })
 
+  it('of nothing lets nobody be asked who tells the cost only with the answer, and asks who is free', async () => {
+    for (const maxOutputTokens of [undefined, 10]) {
+      const telling = scriptedProvider([{ text: 'hi', cost: 0.5 }])
+      const budget = { usd: 0 }
+      const { result } = await run(createWorld(), generate({ maxOutputTokens }), { providers: [telling] }, { budget })
+      expect([result.status, telling.calls.length]).toEqual(['budget_exceeded', 0])
+      const free = scriptedProvider(['hi'], { tier: 'capable' })
+      const price = { inputUsdPerMTok: 0, outputUsdPerMTok: 0 }
+      const models = [{ provider: 'scripted', model: 'scripted', price }]
+      const ended = await run(createWorld(), generate({ maxOutputTokens }), { providers: [free], models }, { budget })
+      expect([ended.result.status, free.calls.length]).toEqual(['completed', 1])
+    }
+  })
+
   it('asks a model with a price where there is one', async () => {
     const unpriced = scriptedProvider(['no'], { id: 'a', tier: 'capable' })
     const priced = scriptedProvider(['yes'], { id: 'b', models: [model('m')] })

@@ -218,6 +218,18 @@ describe('a stage that fails', () => {
     await runtime.close()
   })
 
+  it('with a remedy that the runtime has not is refused before anything is started', async () => {
+    const workflow = begin().stage('a', { remedies: ['tidi'] }, () => 1)
+    const remedies = { tidy: () => {} }
+    await expect(createWorld().open({ workflows: [workflow], remedies })).rejects.toThrow(
+      /stage 'a' of workflow 'w': there is no remedy 'tidi'; did you mean 'tidy'\?; give it to createRuntime/,
+    )
+    const runtime = await createWorld().open()
+    await expect(runtime.start(workflow)).rejects.toThrow(/there is no remedy 'tidi'; give it to/)
+    expect((await runtime.list()).items).toEqual([])
+    await runtime.close()
+  })
+
   it('is tried again after a remedy, each remedy once', async () => {
     const world = createWorld()
     const applied: string[] = []
