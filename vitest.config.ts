@@ -4,6 +4,9 @@ import { defineConfig } from 'vitest/config'
 /** Fast by their subject, slow by the processes that they start. */
 const processes = ['test/unit/bundled/checkup/{checkup,run-test-file,type-check}.test.ts']
 
+/** A property may take as long as it has runs: a fifth of a second each, at 1,000 of them beside other work. */
+const fastTimeoutMs = 20_000 + Number(process.env.HOLDFAST_PROPERTY_RUNS ?? 0) * 200
+
 /** They stand in for a module or weigh the heap, so that they share a process with no other. */
 const alone = ['test/unit/cli/spending-notice.test.ts', 'test/unit/resilience/circuit-bytes.test.ts']
 
@@ -19,7 +22,7 @@ export default defineConfig({
           name: 'fast',
           include: ['test/{architecture,unit,property,model,integration,conformance}/**/*.test.ts'],
           exclude: [...processes, ...alone],
-          testTimeout: 20_000,
+          testTimeout: fastTimeoutMs,
         },
       },
       { test: { name: 'alone', include: alone, testTimeout: 20_000 } },

@@ -69,8 +69,8 @@ export class SimulatedProcess {
     this.#options.left()
     this.clock.stop()
     this.#options.note(`process ${this.number} dies ${why}`)
-    // Of one that has lost the store already, the lock is another's.
-    if (!this.#isLeaving) void this.#options.disk.base.close()
+    // Of one that has lost the store or given it back already, the lock may be another's.
+    if (!this.#hasLostStore && !this.isClosed) void this.#options.disk.base.close()
   }
 
   /** Asks a run for its result once more, as one does who comes in between. */
