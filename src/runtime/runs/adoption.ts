@@ -133,7 +133,7 @@ export class Adoption {
         return taken
       }
       services.pipeline.mark({ takeWrite, committed })
-      services.pipeline.settled().catch(reject)
+      services.pipeline.durable().catch(reject)
     })
     return fault
   }

@@ -47,7 +47,7 @@ export async function recoverRuns(parts: RecoveryParts): Promise<RecoveryReport>
     }
   }
   if (!passivation.wakesSleepers) await lookAfterSleepers(parts, recovered, skip)
-  await services.pipeline.settled()
+  await services.pipeline.durable()
   return { recovered, skipped }
 }
 
