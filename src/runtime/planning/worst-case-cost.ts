@@ -57,6 +57,8 @@ export interface RunCostBound {
 
 /** An answer of the wrong form is asked for once more. */
 const asksPerCall = 2
+/** What that takes beside the answer itself: the words that say what was wrong with it. */
+const mendingTokens = 250
 /** The provider that does local work; see `offline()`. */
 const offlineId = 'offline'
 
@@ -132,12 +134,17 @@ function askedModel({ provider, model, facts }: Candidate, profile: ResolvedProf
   return { ...asked, usdPerRequest: usdOf(price, usage) }
 }
 
-/** Input and answer together fit into the window; each is taken at its own most, so it may be a little less in truth. */
+/**
+ * The one that asks once more: it has the answer that was of the wrong form in it. Input and answer together fit into the
+ * window; each is taken at its own most, so it may be a little less in truth.
+ */
 function longestRequest(facts: Candidate['facts'], text: StageText | undefined): Usage | undefined {
   const window = facts?.contextWindow
-  const inputTokens = text?.inputTokens ?? window
   const outputTokens = least(text?.outputTokens, facts?.maxOutputTokens ?? window)
-  return inputTokens === undefined || outputTokens === undefined ? undefined : { inputTokens, outputTokens }
+  if (outputTokens === undefined) return undefined
+  const asked = text?.inputTokens === undefined ? undefined : text.inputTokens + outputTokens + mendingTokens
+  const inputTokens = least(asked, window)
+  return inputTokens === undefined ? undefined : { inputTokens, outputTokens }
 }
 
 /** A budget of calls bounds money too: so many times the dearest request. */

@@ -40,6 +40,8 @@ const reaching = defineWorkflow({ name: 'w', version: '1' }).stage(
 
 /** USD of a request that fills the window of a model at 1000 USD. */
 const perRequest = (1100 * 1000) / 1_000_000
+/** What says in a second request what was wrong with the first answer. */
+const mendingTokens = 250
 /** Two tries, and once more for an answer of the wrong form. */
 const perCall = 4
 
@@ -95,7 +97,7 @@ describe('the worst-case cost of a run', () => {
       assumptions: ["how much 'm' of 'p' takes is unknown", expect.anything()],
     })
     const texts = { ask: { inputTokens: 10, outputTokens: 5 } }
-    expect(planOf(asking, { ...asked([endless]), texts }).cost.usd).toBeCloseTo((2 * perCall * 15) / 1_000_000, 12)
+    expect(planOf(asking, { ...asked([endless]), texts }).cost.usd).toBeCloseTo((2 * perCall * (10 + 5 + mendingTokens + 5)) / 1_000_000, 12)
   })
 
   it('is held by a budget of money, or of calls, where that is less', () => {
@@ -146,6 +148,16 @@ describe('the worst-case cost of a run', () => {
     const steps = [{ aboveInputTokens: 500, inputUsdPerMTok: 2, outputUsdPerMTok: 3 }]
     const { cost } = planOf(asking, asked([model('m', 0, { price: { ...price, longPrompts: steps } })]))
     expect(cost.usd).toBeCloseTo((8 * (1000 * 2 + 100 * 3)) / 1_000_000, 12)
+  })
+
+  it('counts in what is asked once more the answer that was of the wrong form', () => {
+    const texts = { ask: { inputTokens: 300, outputTokens: 50 } }
+    const inputs = ({ contextWindow }: { contextWindow: number }) => {
+      const wide = model('m', 0, { contextWindow, price: { inputUsdPerMTok: 1_000_000, outputUsdPerMTok: 0 } })
+      return planOf(asking, { ...asked([wide]), texts }).stages[1]?.cost?.models[0]?.usdPerRequest
+    }
+    expect(inputs({ contextWindow: 1000 })).toBe(300 + 50 + mendingTokens)
+    expect(inputs({ contextWindow: 500 })).toBe(500)
   })
 
   it('is never passed by a run whose every answer is paid for and of no use', async () => {
