@@ -63,9 +63,10 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
   const settleWaiting = (): void => {
     const written = writing ? begun - 1 : begun
     const isSettled = !writing && dirty.size === 0
-    const done = waiting.filter(({ batch }) => failure !== undefined || isSettled || batch <= written)
+    const isDone = ({ batch }: Waiter): boolean => failure !== undefined || isSettled || batch <= written
+    const done = waiting.filter(isDone)
     if (done.length === 0) return
-    waiting = waiting.filter(waiter => !done.includes(waiter))
+    waiting = waiting.filter(waiter => !isDone(waiter))
     for (const { resolve, reject } of done) failure === undefined ? resolve() : reject(failure)
   }
 
