@@ -97,7 +97,10 @@ describe('the worst-case cost of a run', () => {
       assumptions: ["how much 'm' of 'p' takes is unknown", expect.anything()],
     })
     const texts = { ask: { inputTokens: 10, outputTokens: 5 } }
-    expect(planOf(asking, { ...asked([endless]), texts }).cost.usd).toBeCloseTo((2 * perCall * (10 + 5 + mendingTokens + 5)) / 1_000_000, 12)
+    expect(planOf(asking, { ...asked([endless]), texts }).cost.usd).toBeCloseTo(
+      (2 * perCall * (10 + 5 + mendingTokens + 5)) / 1_000_000,
+      12,
+    )
   })
 
   it('is held by a budget of money, or of calls, where that is less', () => {
