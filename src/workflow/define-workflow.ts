@@ -21,6 +21,7 @@ import type {
   EntryOf,
   MapResult,
   ResultsOf,
+  ResultsThrough,
   StageEntry,
   StageResult,
 } from './typed-results.ts'
@@ -63,14 +64,13 @@ export interface WorkflowBuilder<
   stage<const TName extends string, TReturned>(
     name: TName,
     run: (context: StageContextOf<TInput, ResultsOf<TEntries, TBefore>, TSignals>) => TReturned,
-  ): WorkflowBuilder<
+  ): WithStage<
     TStart,
     TInput,
     TSignals,
-    TEntries | StageEntry<TName, StageResult<TReturned, never, false, never>, TBefore>,
-    TName,
-    TBefore | TName,
-    TOutput
+    TEntries,
+    TOutput,
+    StageEntry<TName, StageResult<TReturned, never, false, never>, TBefore>
   >
   stage<
     const TName extends string,
@@ -84,29 +84,25 @@ export interface WorkflowBuilder<
     name: TName,
     options: StageOptions<
       TInput,
-      ResultsOf<TEntries, AncestorsThrough<TEntries, TNeeds, TBefore>>,
+      ResultsThrough<TEntries, TNeeds, TBefore>,
       TNeeds,
       TSkips,
       TOptional,
       TFallback,
       TSchema
     >,
-    run: (
-      context: StageContextOf<TInput, ResultsOf<TEntries, AncestorsThrough<TEntries, TNeeds, TBefore>>, TSignals>,
-    ) => TReturned,
-  ): WorkflowBuilder<
+    run: (context: StageContextOf<TInput, ResultsThrough<TEntries, TNeeds, TBefore>, TSignals>) => TReturned,
+  ): WithStage<
     TStart,
     TInput,
     TSignals,
-    | TEntries
-    | StageEntry<
-        TName,
-        StageResult<Checked<TReturned, TSchema>, TSkips, TOptional, TFallback>,
-        AncestorsThrough<TEntries, TNeeds, TBefore>
-      >,
-    TName,
-    AncestorsThrough<TEntries, TNeeds, TBefore> | TName,
-    TOutput
+    TEntries,
+    TOutput,
+    StageEntry<
+      TName,
+      StageResult<Checked<TReturned, TSchema>, TSkips, TOptional, TFallback>,
+      AncestorsThrough<TEntries, TNeeds, TBefore>
+    >
   >
   map<
     const TName extends string,
@@ -121,7 +117,7 @@ export interface WorkflowBuilder<
     name: TName,
     options: MapOptions<
       TInput,
-      ResultsOf<TEntries, AncestorsThrough<TEntries, TNeeds, TBefore>>,
+      ResultsThrough<TEntries, TNeeds, TBefore>,
       TNeeds,
       TItems,
       TSkips,
@@ -130,32 +126,43 @@ export interface WorkflowBuilder<
       TSchema
     >,
     run: (
-      context: ItemContextOf<
-        TInput,
-        ResultsOf<TEntries, AncestorsThrough<TEntries, TNeeds, TBefore>>,
-        TSignals,
-        Jsonify<TItems[number]>
-      >,
+      context: ItemContextOf<TInput, ResultsThrough<TEntries, TNeeds, TBefore>, TSignals, Jsonify<TItems[number]>>,
     ) => TReturned,
-  ): WorkflowBuilder<
+  ): WithStage<
     TStart,
     TInput,
     TSignals,
-    | TEntries
-    | StageEntry<
-        TName,
-        MapResult<Checked<TReturned, TSchema>, TSkips, TOptional, TFallback>,
-        AncestorsThrough<TEntries, TNeeds, TBefore>
-      >,
-    TName,
-    AncestorsThrough<TEntries, TNeeds, TBefore> | TName,
-    TOutput
+    TEntries,
+    TOutput,
+    StageEntry<
+      TName,
+      MapResult<Checked<TReturned, TSchema>, TSkips, TOptional, TFallback>,
+      AncestorsThrough<TEntries, TNeeds, TBefore>
+    >
   >
   /** The run's output, from the results of all stages. Pure and synchronous. */
   output<TReturned>(
     output: (facts: FactsOf<TInput, ResultsOf<TEntries, TEntries['name']>>) => TReturned,
   ): WorkflowBuilder<TStart, TInput, TSignals, TEntries, TLast, TBefore, Jsonify<TReturned>>
 }
+
+/** The builder with one stage more, which is what the next one comes after. */
+type WithStage<
+  TStart,
+  TInput,
+  TSignals extends Schemas,
+  TEntries extends AnyEntry,
+  TOutput,
+  TEntry extends AnyEntry,
+> = WorkflowBuilder<
+  TStart,
+  TInput,
+  TSignals,
+  TEntries | TEntry,
+  TEntry['name'],
+  TEntry['ancestors'] | TEntry['name'],
+  TOutput
+>
 
 /**
  * Begins a workflow.

@@ -91,6 +91,14 @@ interface FlowOptions<TInput, TResults, TNeeds, TSkips> {
   readonly when?: ((facts: FactsOf<TInput, TResults>) => TSkips) | undefined
 }
 
+/** What follows when every attempt has failed, and when the run is cancelled. A map's functions are told `TMore` too. */
+interface RescueOptions<TInput, TResults, TFallback, TMore = unknown> {
+  /** The result when every attempt has failed; in a map that of the item. */
+  readonly fallback?: ((facts: FallbackFactsOf<TInput, TResults> & TMore) => TFallback) | undefined
+  /** Undoes the stage, in a map that of an item, in reverse order, when the run is cancelled. */
+  readonly compensate?: ((facts: CompensationFactsOf<TInput, TResults> & TMore) => unknown) | undefined
+}
+
 /** The options of a stage of a machine of one's own: the machine says when it runs. */
 export interface ActorOptions<
   TInput,
@@ -98,13 +106,10 @@ export interface ActorOptions<
   TOptional,
   TFallback,
   TSchema extends ZodType | undefined,
-> extends SharedOptions<TOptional, TSchema> {
+> extends SharedOptions<TOptional, TSchema>,
+    RescueOptions<TInput, UntypedResults, TFallback> {
   /** Checks what the invoke gives, and types it. */
   readonly input?: TSchemaIn | undefined
-  /** The result when every attempt has failed. */
-  readonly fallback?: ((facts: FallbackFactsOf<TInput, UntypedResults>) => TFallback) | undefined
-  /** Undoes the stage, in reverse order, when the run is cancelled. */
-  readonly compensate?: ((facts: CompensationFactsOf<TInput, UntypedResults>) => unknown) | undefined
 }
 
 export interface StageOptions<
@@ -116,12 +121,8 @@ export interface StageOptions<
   TFallback,
   TSchema extends ZodType | undefined,
 > extends SharedOptions<TOptional, TSchema>,
-    FlowOptions<TInput, TResults, TNeeds, TSkips> {
-  /** The result when every attempt has failed. */
-  readonly fallback?: ((facts: FallbackFactsOf<TInput, TResults>) => TFallback) | undefined
-  /** Undoes the stage, in reverse order, when the run is cancelled. */
-  readonly compensate?: ((facts: CompensationFactsOf<TInput, TResults>) => unknown) | undefined
-}
+    FlowOptions<TInput, TResults, TNeeds, TSkips>,
+    RescueOptions<TInput, TResults, TFallback> {}
 
 export interface MapOptions<
   TInput,
@@ -133,21 +134,14 @@ export interface MapOptions<
   TFallback,
   TSchema extends ZodType | undefined,
 > extends SharedOptions<TOptional, TSchema>,
-    FlowOptions<TInput, TResults, TNeeds, TSkips> {
+    FlowOptions<TInput, TResults, TNeeds, TSkips>,
+    RescueOptions<TInput, TResults, TFallback, ItemFacts<Jsonify<TItems[number]>>> {
   /** Pure and synchronous: the items, found once. */
   readonly over: (facts: FactsOf<TInput, TResults>) => TItems
   /** Names an item among the others. @default its index */
   readonly key?: ((item: Jsonify<TItems[number]>, index: number) => string | number) | undefined
   /** At most so many items run at a time, 1 to 100. @default 10 */
   readonly concurrency?: number | undefined
-  /** An item's result when every attempt at it has failed. */
-  readonly fallback?:
-    | ((facts: FallbackFactsOf<TInput, TResults> & ItemFacts<Jsonify<TItems[number]>>) => TFallback)
-    | undefined
-  /** Undoes the stage of an item, in reverse order, when the run is cancelled. */
-  readonly compensate?:
-    | ((facts: CompensationFactsOf<TInput, TResults> & ItemFacts<Jsonify<TItems[number]>>) => unknown)
-    | undefined
 }
 
 /** What a function returned, or what the schema makes of it; either, where it is not known whether there is one. */

@@ -34,6 +34,13 @@ export type ResultsOf<TEntries extends AnyEntry, TNames extends string> = string
   ? UntypedResults
   : { readonly [TEntry in EntryOf<TEntries, TNames> as TEntry['name']]: TEntry['result'] }
 
+/** The results that a stage with these needs can see. */
+export type ResultsThrough<
+  TEntries extends AnyEntry,
+  TNeeds extends string | DefaultNeeds,
+  TBefore extends string,
+> = ResultsOf<TEntries, AncestorsThrough<TEntries, TNeeds, TBefore>>
+
 // biome-ignore lint/suspicious/noExplicitAny: results of a builder made in a loop are untyped
 export type UntypedResults = Readonly<Record<string, any>>
 
