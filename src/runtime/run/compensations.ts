@@ -10,8 +10,24 @@ import { bounded } from '../stage/bounded-work.ts'
 import type { LiveRun } from './live.ts'
 import { itemOf } from './run-memory.ts'
 
-/** @param letGo aborted when the process lets go of the run */
-export async function compensateStages(run: LiveRun, letGo: AbortSignal): Promise<void> {
+/**
+ * Undoes the stages of the run once its cancellation is durable, then lets the cancellation end.
+ * @param letGo aborted when the process lets go of the run
+ */
+export function compensate(run: LiveRun, letGo: AbortSignal): void {
+  run.afterCommit(() => {
+    compensateStages(run, letGo).then(
+      () => run.services.ready.push(() => run.dispatch(() => run.send({ type: 'COMPENSATED' }))),
+      error =>
+        run.services.log.error(
+          { runId: run.id, error: encodeError(error) },
+          `the compensations of run ${run.id} could not be carried out`,
+        ),
+    )
+  })
+}
+
+async function compensateStages(run: LiveRun, letGo: AbortSignal): Promise<void> {
   const ended = [...run.memory.stages]
     // What a fork took over, or an operator gave, was not done by this run.
     .filter(([, record]) => record.outcome === 'succeeded' && record.attempts > 0)

@@ -4,7 +4,7 @@ import { change, type Mutant, mutant } from './mutant.ts'
 const steps = 'src/runtime/stage/steps.ts'
 const calls = 'src/runtime/calls/model-calls.ts'
 const recordedCall = 'src/runtime/calls/recorded-call.ts'
-const liveRun = 'src/runtime/run/live-run.ts'
+const runEnd = 'src/runtime/run/run-end.ts'
 const liveStage = 'src/runtime/stage/live-stage.ts'
 const stageEnd = 'src/runtime/stage/stage-end.ts'
 const waits = 'src/runtime/run/run-waits.ts'
@@ -127,7 +127,7 @@ export const durabilityMutants: readonly Mutant[] = [
   ),
   mutant(
     'the end of a run is told before it is durable',
-    change(liveRun, 'if (this.#outcome && this.#endIsDurable) return', 'if (this.#outcome) return'),
+    change(runEnd, 'if (this.result && this.#isDurable) return', 'if (this.result) return'),
   ),
   mutant(
     'what was recorded in memory alone is told to a function that starts again',
@@ -188,17 +188,15 @@ export const durabilityMutants: readonly Mutant[] = [
   mutant(
     'a process that kills runs is not counted',
     change(
-      liveRun,
-      "if (!counters.stoppedCleanly && this.status === 'running') counters.crashes++",
-      "if (!counters.stoppedCleanly && this.status === 'paused') counters.crashes++",
+      'src/runtime/run/starting.ts',
+      "if (!counters.stoppedCleanly && run.status === 'running') counters.crashes++",
+      "if (!counters.stoppedCleanly && run.status === 'paused') counters.crashes++",
     ),
     ['test/integration/runtime/deaths.test.ts'],
   ),
-  mutant(
-    'a quarantined run loses its evidence',
-    change(liveRun, "    if (this.status === 'quarantined') return true\n", ''),
-    ['test/integration/operations/stages-and-quarantine.test.ts'],
-  ),
+  mutant('a quarantined run loses its evidence', change(runEnd, "  if (status === 'quarantined') return true\n", ''), [
+    'test/integration/operations/stages-and-quarantine.test.ts',
+  ]),
   mutant(
     'a commit with an old epoch is taken by the memory store',
     change('src/store/memory-store.ts', 'if (!owner || claimed !== owner.epoch) throw', 'if (!owner) throw'),
