@@ -3,7 +3,14 @@ import type { RunSummary } from '../index.ts'
 import { formatMs } from '../time/duration.ts'
 import { describeWait } from './print-waits.ts'
 
-export function runLines(runs: readonly RunSummary[], now: number, forPerson: boolean): string[] {
+export interface ListView {
+  readonly now: number
+  readonly forPerson: boolean
+  /** Whether a live process has the store; without one, nothing that is unfinished goes on. */
+  readonly isOwned: boolean
+}
+
+export function runLines(runs: readonly RunSummary[], { now, forPerson, isOwned }: ListView): string[] {
   const rows = runs.map(run => [
     run.id,
     run.workflow,
@@ -11,7 +18,7 @@ export function runLines(runs: readonly RunSummary[], now: number, forPerson: bo
     startedAt(run),
     took(run, now),
     run.tags.join(','),
-    waits(run),
+    waits(run, isOwned),
   ])
   if (!forPerson) return rows.map(row => row.join('\t'))
   return aligned([['ID', 'WORKFLOW', 'STATUS', 'STARTED', 'TOOK', 'TAGS', 'WAITS FOR'], ...rows])
@@ -34,7 +41,11 @@ function aligned(table: readonly (readonly string[])[]): string[] {
   )
 }
 
-const waits = ({ waitingFor = [] }: RunSummary): string => waitingFor.map(describeWait).join(', ')
+/** A status is what was last written: it says `running` of a run whose process has died, too. */
+const waits = ({ waitingFor = [], status, endedAt }: RunSummary, isOwned: boolean): string =>
+  endedAt === undefined && !isOwned && status !== 'waiting' && status !== 'paused'
+    ? 'a process (none has it)'
+    : waitingFor.map(describeWait).join(', ')
 
 const startedAt = ({ createdAt }: RunSummary): string =>
   new Date(createdAt).toISOString().slice(0, 19).replace('T', ' ')

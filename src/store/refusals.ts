@@ -29,6 +29,14 @@ export const runExists = (runId: string): RunConflictError =>
 
 export const runMissing = (runId: string): RunNotFoundError => new RunNotFoundError(runId)
 
+/** A damaged store, not a name that nobody knows. */
+export const stateMissing = (runId: string): StoreError =>
+  new StoreError(
+    'store_corrupt',
+    `Run ${JSON.stringify(runId)} is in this store and has lost its state, so the store is damaged. \`holdfast store check\` lists what is; \`holdfast restore\` brings a backup back.`,
+    { runId },
+  )
+
 export const duplicateJournalRow = (runId: string, seq: number): StoreError =>
   new StoreError(
     'store_failed',

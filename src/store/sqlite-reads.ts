@@ -2,6 +2,7 @@
  * The reads of a store file. They work on the owner's connection and on one of their own beside a live owner; what
  * belongs together is read in one transaction, so a commit in between is seen wholly or not at all.
  */
+import { stateMissing } from './refusals.ts'
 import { decodeCursor, encodeCursor, pageSize } from './run-listing.ts'
 import type { SqliteDatabase, SqliteStatement, SqliteValue } from './sqlite-driver.ts'
 import { rollBack } from './sqlite-schema.ts'
@@ -43,7 +44,7 @@ export interface SqliteReads {
 export function sqliteReads(database: SqliteDatabase): SqliteReads {
   const statements = prepareReads(database)
   return {
-    run: runId => runOf(statements.run.get(runId) as RunColumns | undefined),
+    run: runId => runOf(columnsOf(statements, runId)),
     unfinished: ({ status = liveStatuses, limit = -1 } = {}) =>
       (
         statements.unfinished.all(JSON.stringify(status.filter(one => !isEnded(one))), limit) as { run_id: string }[]
@@ -101,6 +102,7 @@ function prepareReads(database: SqliteDatabase) {
       `SELECT ${runColumns}, (SELECT max(j.seq) FROM journal j WHERE j.run = r.id) AS lastSeq
         FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`,
     ),
+    isKnown: database.prepare('SELECT 1 FROM runs WHERE run_id = ?'),
     unfinished: database.prepare(
       `SELECT r.run_id FROM run_states s INDEXED BY run_states_not_completed JOIN runs r ON r.id = s.run
         WHERE s.status <> 'completed' AND s.status IN (SELECT value FROM json_each(?)) ORDER BY s.run LIMIT ?`,
@@ -151,6 +153,13 @@ interface ReplyColumns {
   readonly error: string | null
 }
 
+/** @throws StoreError `store_corrupt` for a run whose state is gone: it is there, and not to be taken for unknown */
+function columnsOf(statements: ReadStatements, runId: string): RunColumns | undefined {
+  const columns = statements.run.get(runId) as RunColumns | undefined
+  if (columns === undefined && statements.isKnown.get(runId) !== undefined) throw stateMissing(runId)
+  return columns
+}
+
 function runOf(columns: RunColumns): RunRow
 function runOf(columns: RunColumns | undefined): RunRow | undefined
 function runOf(columns: RunColumns | undefined): RunRow | undefined {
@@ -197,7 +206,7 @@ function loadRun(
   runId: string,
   journalTypes: readonly string[],
 ): StoredRun[] {
-  const columns = statements.run.get(runId) as RunColumns | undefined
+  const columns = columnsOf(statements, runId)
   if (!columns) return []
   const { row } = columns
   return [

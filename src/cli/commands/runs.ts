@@ -65,7 +65,11 @@ async function list(session: Session, client: Client, flags: ListFlags): Promise
   const page = await client.list(options)
   if (session.json) session.terminal.put(JSON.stringify(page, null, 2))
   else if (page.items.length === 0) session.terminal.say('no runs')
-  else for (const line of runLines(page.items, systemClock.now(), session.terminal.isRead)) session.terminal.put(line)
+  else {
+    const isOwned = (await client.owner()) !== undefined
+    const view = { now: systemClock.now(), forPerson: session.terminal.isRead, isOwned }
+    for (const line of runLines(page.items, view)) session.terminal.put(line)
+  }
   if (!session.json && page.nextCursor !== undefined) session.terminal.say(`more: --cursor ${page.nextCursor}`)
   return exitCodes.done
 }

@@ -14,6 +14,8 @@ export interface Situation {
   readonly owner: StoreOwner | undefined
   /** The currency of the budget that is used up, where one is. */
   readonly currency: string | undefined
+  /** Read from a bundle: it is looked at and forked, and never goes on. */
+  readonly isImported: boolean
 }
 
 export function nextSteps({ status, stages, waits, owner }: Situation): NextStep[] {
@@ -74,8 +76,13 @@ export function suggestedCommands(situation: Situation, command: (text: string) 
 
 type Suggestion = readonly [text: string, why: string]
 
-function afterTheEnd({ runId, status, causes, currency }: Situation): Suggestion[] {
+function afterTheEnd({ runId, status, causes, currency, isImported }: Situation): Suggestion[] {
   const show: Suggestion = [`runs show ${runId}`, 'its result and its stages']
+  if (isImported)
+    return [
+      show,
+      [`fork ${runId} --from <stage>`, 'make a run of this store from it: it came from a bundle, and never goes on'],
+    ]
   if (status === 'completed' || status === 'cancelled') return [show]
   if (status === 'budget_exceeded')
     return [[`resume ${runId} --budget ${currency ?? 'usd'}=<more>`, 'go on with a larger budget']]

@@ -34,9 +34,11 @@ export async function explainRun(store: Store, runId: string, given: ExplainOpti
   const replay = createDecisionReplay()
   let waits: readonly ToldWait[] = []
   let end: EncodedError | undefined
+  let isImported = false
   const known = new Set<string>()
   for await (const event of journalOf(store, run)) {
     if (event.type === 'stage.started' && event.stage !== undefined) known.add(event.stage)
+    if (event.type === 'run.imported') isImported = true
     if (event.type === 'run.waiting') waits = event.data.for as readonly ToldWait[]
     if (event.type.startsWith('run.') && event.data.error) end = event.data.error as EncodedError
     story.take(event)
@@ -57,6 +59,7 @@ export async function explainRun(store: Store, runId: string, given: ExplainOpti
     causes,
     owner: isEnded(run.status) ? undefined : await store.owner(),
     currency: typeof end?.details?.currency === 'string' ? end.details.currency : undefined,
+    isImported,
   }
   const explanation = {
     runId,

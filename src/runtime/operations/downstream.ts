@@ -10,7 +10,7 @@ export interface Downstream {
   readonly again: readonly string[]
   /** Maps whose items are found anew. */
   readonly anew: readonly string[]
-  /** Stages and items, of a map all of them, whose effects are not taken over. */
+  /** Stages and items, of a map in it all of them, whose effects are not taken over. */
   readonly effects: readonly string[]
 }
 
@@ -24,6 +24,6 @@ export function downstreamOf(definition: WorkflowDefinition, memory: RunMemory, 
   return {
     again: [...(isItem ? [stage, whole] : []), ...names, ...items],
     anew: names.filter(name => definition.stages.get(name)?.kind === 'map'),
-    effects: [...(isItem ? [stage] : []), ...names],
+    effects: [...(isItem ? [stage] : []), ...names, ...items],
   }
 }

@@ -14,13 +14,14 @@ export interface Anew {
   readonly children: ReadonlyMap<string, RunRow>
 }
 
-/** The entries as they are to be written. Of a stage that is a map, those of its items count too. */
+/** The entries as they are to be written. An item that ended well beside a failed one keeps what it asked. */
 export function supersededEntries(memory: RunMemory, { again, all, children }: Anew): LedgerRow[] {
   const superseded: LedgerRow[] = []
+  const [isAgain, isOnPurpose] = [new Set(again), new Set(all)]
   for (const row of memory.ledger.values()) {
     if (row.state === 'superseded') continue
-    const onPurpose = isOneOf(row.stage, all)
-    if (!onPurpose && !isOneOf(row.stage, again)) continue
+    const onPurpose = isOnPurpose.has(row.stage)
+    if (!onPurpose && !isAgain.has(row.stage)) continue
     const child = row.kind === 'child' ? children.get((JSON.parse(row.data) as { id: string }).id) : undefined
     if (!onPurpose && !isWorthless(row, child)) continue
     // What was cancelled is final, and what is to be done anew is another child: the next has another id.
@@ -40,6 +41,3 @@ function isWorthless(row: LedgerRow, child: RunRow | undefined): boolean {
   const { result } = JSON.parse(row.data) as { result?: { success: boolean } }
   return result ? !result.success : child !== undefined && isEnded(child.status) && child.status !== 'completed'
 }
-
-const isOneOf = (stage: string, names: readonly string[]): boolean =>
-  names.includes(stage) || names.some(name => stage.startsWith(`${name}[`))

@@ -76,6 +76,12 @@ describe('a bundle', () => {
     expect(await other.stage.skip('badly', 'b', { reason: 'x' }).catch(error => error)).toMatchObject({
       code: 'run_imported',
     })
+    const { commands } = await other.explain('elsewhere')
+    expect(commands.map(({ command }) => command)).toEqual([
+      'holdfast runs show elsewhere',
+      'holdfast fork elsewhere --from <stage>',
+      'holdfast runs events elsewhere',
+    ])
     expect((await other.recover()).recovered).toEqual([])
     const fork = await other.fork('badly', { from: 'b', input: { how: 'anew' } })
     expect(await settle(world.clock, fork.result())).toMatchObject({ status: 'completed', output: 'anew' })
@@ -188,6 +194,24 @@ describe('a check of the store', () => {
         { kind: 'orphan', message: expect.stringContaining('timers') },
       ]),
     )
+  })
+
+  it('says of a run whose state is gone that the store is damaged, and not that there is no such run', async () => {
+    const { runtime } = await filled()
+    await runtime.close()
+    const database = (await loadSqliteDriver()).open(at('a.db'))
+    database.exec('DELETE FROM run_states WHERE run = 1')
+    database.close()
+    const client = createClient({ store: at('a.db') })
+    const refused = { code: 'store_corrupt', message: expect.stringContaining('store check') }
+    expect(await client.get('well').catch(error => error)).toMatchObject(refused)
+    expect(await client.diagnostics('well').catch(error => error)).toMatchObject(refused)
+    expect(await client.get('nobody').catch(error => error)).toMatchObject({ code: 'run_not_found' })
+    expect(await client.verify()).toContainEqual({ kind: 'orphan', runId: 'well', message: 'the run has no state' })
+    await client.close()
+  })
+
+  it('refuses to examine what is not there', async () => {
     expect(
       await createClient({ store: at('none.db') })
         .verify()

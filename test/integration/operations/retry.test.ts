@@ -117,6 +117,32 @@ describe('retry', () => {
     }
   })
 
+  it('with `fresh` asks only the items anew that run again, and leaves the record of the others alone', async () => {
+    const world = createWorld()
+    const fault = createFault()
+    const steps: string[] = []
+    const workflow = begin().map(
+      'each',
+      { over: () => ['x', 'y'], key: item => item, concurrency: 1, ...once },
+      async ({ item, step }) => {
+        await step('pay', () => steps.push(item))
+        if (item === 'y' && fault.isThere) throw new Error('y is broken')
+        return item
+      },
+    )
+    const runtime = await world.open({ workflows: [workflow] })
+    await settle(world.clock, (await runtime.start(workflow, undefined, { id: 'r' })).result())
+    fault.isThere = false
+    const result = await settle(world.clock, (await runtime.retry('r', { fresh: true })).result())
+    expect(result).toMatchObject({ status: 'completed', output: ['x', 'y'] })
+    expect(steps).toEqual(['x', 'y', 'y'])
+    const superseded = (await world.store.readJournal('r')).filter(({ type }) => type === 'ledger.superseded')
+    expect(superseded.map(({ stage }) => stage)).toEqual(['each[y]'])
+    const ofX = (await world.store.readLedger('r')).filter(({ stage }) => stage === 'each[x]')
+    expect(ofX.map(({ state }) => state)).toEqual(['succeeded'])
+    await runtime.close()
+  })
+
   it('asks another tier where told, and still gives what was recorded', async () => {
     const world = createWorld()
     const fault = createFault()
