@@ -4,14 +4,14 @@
  * `--only text` those whose name has it; `--write` writes docs/mutants.md.
  */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { seededRandom } from '../../../src/time/random.ts'
 import { prove } from '../proof.ts'
 import type { Mutant } from './mutant.ts'
 import { mutants } from './mutants.ts'
-import { PlantedTree } from './planted-tree.ts'
+import { PlantedTree, planted } from './planted-tree.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -30,6 +30,7 @@ interface Verdict {
 
 async function main(): Promise<boolean> {
   const began = performance.now()
+  expectToFit()
   const chosen = choose()
   const trees = await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, () => PlantedTree.make()))
   try {
@@ -60,6 +61,20 @@ function choose(): readonly Mutant[] {
   const random = seededRandom(Number(process.env.HOLDFAST_SEED ?? 1))
   const shuffled = wanted.map(one => ({ one, place: random() })).sort((a, b) => a.place - b.place)
   return shuffled.slice(0, Number(sample)).map(({ one }) => one)
+}
+
+/** The source goes on, and a defect whose place is gone would be planted nowhere: all of them are told before any is. */
+function expectToFit(): void {
+  const misfits = mutants.flatMap(({ name, changes }) =>
+    changes.flatMap(change => {
+      try {
+        return planted(readFileSync(change.file, 'utf8'), change) === '' ? [name] : []
+      } catch (error) {
+        return [`${name}: ${(error as Error).message}`]
+      }
+    }),
+  )
+  if (misfits.length > 0) throw new Error(`the source has changed where these are planted:\n${misfits.join('\n')}`)
 }
 
 /** Without a defect nothing may be caught, or nothing is shown by what is. */
