@@ -6,7 +6,7 @@
  *     npm run build && node dist/bench/parked-runs.js [runs]
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -62,6 +62,14 @@ async function makeStore(file: string, runs: number): Promise<void> {
   })
   database.exec('COMMIT; PRAGMA wal_checkpoint(TRUNCATE)')
   database.close()
+  syncFile(file)
+}
+
+/** Made without syncing, the file is still on its way to the disk, and the first checkpoint of a runtime would wait for it. */
+function syncFile(file: string): void {
+  const descriptor = openSync(file, 'r+')
+  fsyncSync(descriptor)
+  closeSync(descriptor)
 }
 
 /** What a process of its own measures beside the store. */
