@@ -119,6 +119,11 @@ export const workflowMachine = setup({
         FAIL: 'failed',
         QUARANTINE: 'quarantined',
         EXHAUST_BUDGET: 'budgetExceeded',
+        CANCEL: {
+          target: 'cancelling',
+          actions: 'rememberReason',
+          description: 'Rebuilt while it was being cancelled: what is recorded of the flow ended at once.',
+        },
       },
     },
     cancelling: {

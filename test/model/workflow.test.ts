@@ -51,7 +51,7 @@ const rules: readonly { readonly on: EventType; readonly from: readonly Phase[];
   { on: 'RECOVER', from: ['running', 'waiting', 'recovering'], to: 'recovering' },
   { on: 'RECOVER', from: ['cancelling'], to: 'cancelling' },
   { on: 'RECOVERED', from: ['recovering'], to: 'running' },
-  { on: 'CANCEL', from: open, to: 'cancelling' },
+  { on: 'CANCEL', from: [...open, 'concluding'], to: 'cancelling' },
   { on: 'COMPENSATED', from: ['cancelling'], to: 'cancelled' },
   { on: 'COMPLETE', from: ['concluding'], to: 'completed' },
   { on: 'FAIL', from: [...open, 'concluding'], to: 'failed' },

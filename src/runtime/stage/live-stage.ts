@@ -107,6 +107,8 @@ export class ActorStage implements WorkingStage {
     const { run } = this
     const recorded = run.memory.stages.get(this.name)?.outcome
     if (recorded) return run.atOnce(() => this.#replay(recorded))
+    // A run rebuilt while it is being cancelled begins afresh, and is told to stop before it is at rest.
+    if (run.status === 'cancelling') return
     if (this.attempt) this.#endAttempt(new CancelledError(`stage '${this.name}' starts again`, { stage: this.name }))
     const attempt = new FunctionAttempt(this, context.attempt, context.incarnation)
     this.attempt = attempt

@@ -133,6 +133,33 @@ describe('a snapshot that cannot be restored', () => {
     }
   })
 
+  it('of a run that is being cancelled is rebuilt without trying a stage once more', async () => {
+    let undo = (): void => {}
+    const undone = new Promise<void>(resolve => {
+      undo = resolve
+    })
+    const workflow = defineWorkflow({ name: 'w', version: '1', signals: { go: z.unknown() } })
+      .stage('a', { compensate: () => undone }, () => 'a')
+      .stage('b', ({ waitFor }) => waitFor('go'))
+    const bench = benchFor(workflow)
+    const first = await bench.open()
+    const begun = await first.start(workflow, undefined, { id: 'r' })
+    await bench.clock.advance('5s')
+    await begun.cancel('no more')
+    await bench.clock.advance('5s')
+    expect(await begun.status()).toBe('cancelling')
+    await first.close()
+    await bench.damage(faults['is no JSON'])
+    undo()
+    const runtime = await bench.open()
+    const run = await runtime.get('r')
+    expect(await settle(bench.clock, run.result())).toMatchObject({ status: 'cancelled' })
+    const types = await typesOf(run)
+    expect(types).toContain('run.rebuilt')
+    expect(types.slice(types.indexOf('run.cancelling'))).not.toContain('stage.attempted')
+    await runtime.close()
+  })
+
   it('of a machine of one’s own quarantines the run with its evidence, and nobody else', async () => {
     const machine = setup({ types: {} as { events: { type: 'GO' } } }).createMachine({
       id: 'own',

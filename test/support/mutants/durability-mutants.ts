@@ -180,8 +180,8 @@ export const durabilityMutants: readonly Mutant[] = [
     'a snapshot that cannot be restored is taken for good',
     change(
       'src/runtime/run/ladder.ts',
-      "    return error ?? new Error('undefined was thrown')\n  }\n}",
-      '    return void error\n  }\n}',
+      '  if (fault === undefined) {\n    if (run.root)',
+      '  if (!needsRebuild) {\n    if (run.root)',
     ),
     ['test/integration/runtime/ladder.test.ts'],
   ),
