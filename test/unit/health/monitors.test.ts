@@ -8,7 +8,7 @@ import { builtInChecks } from '../../../src/health/checks.ts'
 import { createHealthMonitors } from '../../../src/health/monitors.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
-import { createWorld, settle } from '../../support/runtime-world.ts'
+import { createWorld, settle, type World } from '../../support/runtime-world.ts'
 
 const check = (name: string): HealthCheck => builtInChecks.find(candidate => candidate.name === name) as HealthCheck
 const { signal } = new AbortController()
@@ -17,6 +17,18 @@ const guarded = (cwd?: string) => ({
   workflow: defineWorkflow({ name: 'guarded', version: '1' }).stage('work', { preflight: true }, () => 'done'),
   options: cwd === undefined ? {} : { cwd },
 })
+
+type OpenRuntime = Awaited<ReturnType<World['open']>>
+
+/** Waits in real time until these monitors have found something: disk and git know nothing of the virtual clock. */
+async function answered(runtime: OpenRuntime, names: readonly string[]): Promise<void> {
+  for (;;) {
+    const monitors = (await runtime.tree()).children.find(child => child.id === 'monitors')?.children ?? []
+    const open = monitors.filter(({ id, state }) => names.includes(id) && /^(unknown|examining)$/.test(String(state)))
+    if (open.length === 0) return
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}
 
 describe('the checks that are built in', () => {
   it('find this repository healthy', async () => {
@@ -67,6 +79,7 @@ describe('the preflight of a stage', () => {
     const runtime = await world.open()
     const { workflow, options } = guarded(directory)
     const run = await runtime.start(workflow, undefined, options)
+    await answered(runtime, ['node', 'disk', 'git'])
     const result = await settle(world.clock, run.result())
     expect(result).toMatchObject({ success: true, degraded: [{ stage: 'work', component: 'git' }] })
     const monitors = (await runtime.tree()).children.find(child => child.id === 'monitors')
@@ -88,7 +101,9 @@ describe('the preflight of a stage', () => {
     ]
     const runtime = await world.open({ health: { checks } })
     const { workflow } = guarded()
-    const result = await settle(world.clock, (await runtime.start(workflow)).result())
+    const run = await runtime.start(workflow)
+    await answered(runtime, ['node', 'disk', 'git', 'throws'])
+    const result = await settle(world.clock, run.result())
     expect(result).toMatchObject({
       success: true,
       degraded: expect.arrayContaining([
