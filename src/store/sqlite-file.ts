@@ -117,6 +117,11 @@ export class StoreFile {
     return this.#claim.writer
   }
 
+  /** Whether the writes of the claim are made in a thread of their own. */
+  get commitsAside(): boolean {
+    return this.#claim?.writer.isAside ?? false
+  }
+
   owner(driver: SqliteDriver): StoreOwner | undefined {
     if (this.#claim) return this.#claim.owner
     return isOwned(driver, realPathOf(this.#path)) ? this.#connection(driver)?.reads.lastOwner() : undefined

@@ -47,6 +47,7 @@ export function sqliteStore(
     async commit(epoch, writes) {
       return file.held(epoch).commit(epoch, writes)
     },
+    commitsAside: () => file.commitsAside,
 
     readRun: runId => file.read(undefined, reads => reads.run(runId)),
     unfinished: filter => file.read([], reads => reads.unfinished(filter)),

@@ -43,6 +43,11 @@ export class SqliteWriter {
     this.#startWhereBusy()
   }
 
+  /** Whether the writes are made in the thread of their own by now. */
+  get isAside(): boolean {
+    return this.#thread !== undefined
+  }
+
   async commit(epoch: number, writes: readonly RunWrite[]): Promise<void> {
     const { location } = this.#options
     if (this.#thread) return this.#thread.ask('commit', { epoch, writes: packWrites(writes) })

@@ -258,6 +258,8 @@ export interface Store {
    * database failed, `store_full`, `store_corrupt`
    */
   commit(epoch: number, writes: readonly RunWrite[]): Promise<void>
+  /** Whether commits are made aside by now, while the thread that asked goes on. Absent: it stands still meanwhile. */
+  readonly commitsAside?: (() => boolean) | undefined
 
   readRun(runId: string): Promise<RunRow | undefined>
   /** Ids of all runs that have not ended, oldest first; of those in these states, and at most so many, where asked. */

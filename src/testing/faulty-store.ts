@@ -72,6 +72,7 @@ export function faultyStore(store: Store, options: FaultyStoreOptions = {}): Fau
           if (prefix.length > 0) await store.commit(epoch, prefix)
         },
       ),
+    commitsAside: () => store.commitsAside?.() ?? false,
     enqueueCommand: command => write('enqueueCommand', () => store.enqueueCommand(command)),
     replyToCommand: (epoch, commandId, reply) =>
       write('replyToCommand', () => store.replyToCommand(epoch, commandId, reply)),

@@ -78,7 +78,7 @@ export function createRunServices(parts: RunServicesParts): RunServices {
 
 /** The queue of what is ready to be done, and the pipeline that writes what was done in one turn of it. */
 function createWork({ options, epoch, onStoreFailure }: RunServicesParts): Pick<RunServices, 'ready' | 'pipeline'> {
-  const { clock, store, log } = options
+  const { store, log } = options
   const onDefect = (error: unknown): void =>
     log.error({ error: encodeError(error) }, 'a defect of Holdfast: please report it')
   const defer = (work: () => void): void => void setImmediate(work)
@@ -87,7 +87,6 @@ function createWork({ options, epoch, onStoreFailure }: RunServicesParts): Pick<
     store,
     epoch,
     defer,
-    now: () => clock.now(),
     isIdle: () => ready.idle,
     onFailure: onStoreFailure,
   })

@@ -34,9 +34,6 @@ export interface CommitPipelineOptions {
   readonly defer: (work: () => void) => void
   /** Whether nothing else is ready at the moment: a batch waits for what is. */
   readonly isIdle: () => boolean
-  /** Told of each commit: how many runs, and how long it took in ms. */
-  readonly onCommit?: ((runs: number, durationMs: number) => void) | undefined
-  readonly now: () => number
 }
 
 interface Waiter {
@@ -48,6 +45,11 @@ interface Waiter {
 
 /** Dirty runs that are written at once even though more is ready. */
 const largestBatch = 256
+/**
+ * The same where the store commits aside. Were all that is ready gathered there, too, every run would be in the one batch:
+ * the writer would wait for this thread, and this thread for the writer, and one of them would always stand still.
+ */
+const largestBatchAside = 32
 /** Turns of the event loop that a batch waits for what is ready, at most. */
 const longestWaitTurns = 8
 
@@ -93,9 +95,7 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
         writes.push(write)
         written.push(target)
       }
-      const began = options.now()
       if (writes.length > 0) await options.store.commit(options.epoch, writes)
-      options.onCommit?.(writes.length, options.now() - began)
     } catch (error) {
       failure = error ?? new Error('the store failed without saying why')
       writing = false
@@ -104,20 +104,23 @@ export function createCommitPipeline(options: CommitPipelineOptions): CommitPipe
       return
     }
     writing = false
-    // What became dirty meanwhile is the next batch, and its commit begins before what this one sets off.
-    const hasWaited = dirty.size > 0
+    // What became dirty meanwhile is the next batch, and its commit begins before what this one sets off. Aside, a few
+    // wait for others that are ready, since both threads have work and each commit costs both of them a message.
+    const mayBegin = dirty.size > 0 && (!isAside() || options.isIdle() || isFull())
     for (const target of written) target.committed()
-    if (hasWaited) void flush()
+    if (mayBegin) void flush()
     else if (dirty.size > 0) schedule()
     settleWaiting()
   }
+
+  const isAside = (): boolean => options.store.commitsAside?.() ?? false
+  const isFull = (): boolean => dirty.size >= (isAside() ? largestBatchAside : largestBatch)
 
   const schedule = (turnsWaited = 0): void => {
     if (turnsWaited === 0 && (scheduled || writing)) return
     scheduled = true
     options.defer(() => {
-      if (!options.isIdle() && dirty.size < largestBatch && turnsWaited < longestWaitTurns)
-        return schedule(turnsWaited + 1)
+      if (!options.isIdle() && !isFull() && turnsWaited < longestWaitTurns) return schedule(turnsWaited + 1)
       scheduled = false
       void flush()
     })

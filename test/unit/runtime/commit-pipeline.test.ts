@@ -5,12 +5,13 @@ import type { RunWrite, Store } from '../../../src/store/store.ts'
 const microtasks = () => new Promise<void>(resolve => setImmediate(resolve))
 
 /** A store whose commits take as long as the test says. */
-function createWorld({ isIdle }: { isIdle: () => boolean } = { isIdle: () => true }) {
+function createWorld({ isIdle = () => true, isAside = false }: { isIdle?: () => boolean; isAside?: boolean } = {}) {
   const batches: string[][] = []
   const turns: (() => void)[] = []
   const acknowledged: string[] = []
   let finish = (): void => {}
   const store = {
+    commitsAside: () => isAside,
     commit: (_epoch: number, writes: readonly RunWrite[]) => {
       batches.push(writes.map(({ runId }) => runId))
       return new Promise<void>(resolve => {
@@ -23,7 +24,6 @@ function createWorld({ isIdle }: { isIdle: () => boolean } = { isIdle: () => tru
     epoch: 1,
     defer: work => turns.push(work),
     isIdle,
-    now: () => 0,
     onFailure: error => expect.unreachable(String(error)),
   })
   const target = (runId: string): Committable => ({
@@ -38,6 +38,9 @@ function createWorld({ isIdle }: { isIdle: () => boolean } = { isIdle: () => tru
     turn: () => turns.shift()?.(),
     get turnsAsked() {
       return turns.length
+    },
+    mark(...runIds: string[]) {
+      for (const runId of runIds) pipeline.mark(target(runId))
     },
     async finish() {
       finish()
@@ -71,6 +74,44 @@ describe('group commit', () => {
     idle = true
     world.turn()
     expect(world.batches).toEqual([['a', 'b']])
+  })
+
+  it('begins aside with a part of the many that are ready, so that the rest goes on while that is written', async () => {
+    const world = createWorld({ isIdle: () => false, isAside: true })
+    const many = Array.from({ length: 40 }, (_, index) => `r${index}`)
+    world.mark(...many.slice(0, 31))
+    world.turn()
+    expect(world.batches).toEqual([])
+    world.mark(...many.slice(31))
+    world.turn()
+    expect(world.batches).toEqual([many])
+  })
+
+  it('lets a few that waited for a commit aside wait for the others that are ready', async () => {
+    let idle = true
+    const world = createWorld({ isIdle: () => idle, isAside: true })
+    world.mark('a')
+    world.turn()
+    world.mark('b')
+    idle = false
+    await world.finish()
+    expect(world.batches).toEqual([['a']])
+    world.mark('c')
+    idle = true
+    world.turn()
+    expect(world.batches).toEqual([['a'], ['b', 'c']])
+    world.mark('d')
+    await world.finish()
+    expect(world.batches).toEqual([['a'], ['b', 'c'], ['d']])
+  })
+
+  it('never makes a commit aside wait for more than eight turns', async () => {
+    const world = createWorld({ isIdle: () => false, isAside: true })
+    world.mark('a')
+    for (let turns = 0; turns < 8; turns++) world.turn()
+    expect(world.batches).toEqual([])
+    world.turn()
+    expect(world.batches).toEqual([['a']])
   })
 
   it('tells that what was marked is durable, although there is always more to write', async () => {

@@ -74,8 +74,10 @@ describe('the writes of an owner', () => {
     const [worker, ...others] = workers as [FakeWorker]
     expect(others).toEqual([])
     expect(here).toHaveLength(3)
+    expect(writer.isAside).toBe(false)
     worker.answer({ id: 0 })
     await turn()
+    expect(writer.isAside).toBe(true)
     const commit = writer.commit(1, batch(1))
     expect(here).toHaveLength(3)
     expect(worker.asked).toMatchObject([{ id: 1, name: 'commit', asked: { epoch: 1 } }])
