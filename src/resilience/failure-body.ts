@@ -18,7 +18,20 @@ const codeFields = new Set(['code', 'error_code', 'errorcode', 'errortype', '__t
 const typeFields = new Set(['type', 'status', 'name'])
 const reasonFields = new Set(['reason', 'quotaid', 'blockreason'])
 const finishFields = new Set(['finish_reason', 'finishreason', 'stop_reason', 'stopreason'])
-const textFields = new Set(['message', 'errormessage', 'error', 'detail', 'details', 'title', 'raw', 'msg'])
+const textFields = new Set([
+  'message',
+  'errormessage',
+  'error_msg',
+  'status_msg',
+  'error',
+  'detail',
+  'details',
+  'title',
+  'raw',
+  'msg',
+])
+/** Some services answer with a success and tell the failure in a field of their own, which says `success` else. */
+const successWords = /^(?:ok|success)?$/i
 const hintFields = new Set([
   'retrydelay',
   'retry_delay',
@@ -106,7 +119,8 @@ export class BodyWalk {
   #visitField(name: string, value: unknown, depth: number): void {
     const field = name.toLowerCase()
     if (value === undefined || value === null || value === '') return
-    if (field === 'error' || field === 'errors') this.namesError = true
+    if (field === 'error' || field === 'errors' || field === 'error_msg') this.namesError = true
+    if (field === 'status_msg' && typeof value === 'string' && !successWords.test(value)) this.namesError = true
     if (hintFields.has(field)) this.hints[field] = value
     // An event of a stream of AWS carries its exception under the exception's name.
     if (/[a-z]Exception$/.test(name) && isObject(value)) this.#addCode(name, 10 * (deepestNode - depth))
@@ -171,8 +185,10 @@ export class BodyWalk {
   #visitJson(piece: string, depth: number): boolean {
     try {
       const parsed: unknown = JSON.parse(piece)
-      if (isObject(parsed)) this.visit(parsed, depth + 1)
-      return isObject(parsed)
+      // A range in a sentence, `[1, 30720]`, is no answer.
+      const isAnswer = isObject(parsed) && !(Array.isArray(parsed) && parsed.every(item => typeof item === 'number'))
+      if (isAnswer) this.visit(parsed, depth + 1)
+      return isAnswer
     } catch {
       return false
     }

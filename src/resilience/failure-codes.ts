@@ -13,14 +13,14 @@ const tellingCodes: CodeTable = {
     billing_error billing_disabled quota_exceeded quota_exhausted ServiceQuotaExceededException insufficient_credits
     insufficient_balance insufficient_funds payment_required credits_exhausted exceeded_current_quota_error
     usage_limit_reached usage_limit_exceeded spend_limit_exceeded INSUFFICIENT_G1_CREDITS_BALANCE out_of_credits
-    arrearage budget_exceeded budget_exceeded_error credit_limit credit_limit_exceeded`,
+    arrearage token_quota_reached budget_exceeded budget_exceeded_error credit_limit credit_limit_exceeded`,
   rate_limit: `rate_limit_exceeded rate_limit_error rate_limited rate_limit rate_limit_reached rate_limit_reached_error
     ThrottlingException Throttling TooManyRequestsException too_many_requests too_many_requests_error throttled
     RequestLimitExceeded ProvisionedThroughputExceededException limit_requests limit_burst_rate`,
   overloaded: `overloaded_error overloaded engine_overloaded engine_overloaded_error server_overloaded slow_down
     ModelNotReadyException MODEL_CAPACITY_EXHAUSTED MODEL_CAPACITY_EXCEEDED capacity_exceeded
     service_tier_capacity_exceeded no_capacity model_overloaded server_busy insufficient_system_resource
-    insufficient_capacity`,
+    insufficient_capacity queue_exceeded`,
   timeout: `timeout_error ModelTimeoutException DEADLINE_EXCEEDED request_timeout gateway_timeout operation_timeout
     timeout RequestTimeoutException`,
   auth: `invalid_api_key authentication_error API_KEY_INVALID API_KEY_EXPIRED invalid_authentication
@@ -44,7 +44,7 @@ const tellingCodes: CodeTable = {
   request_too_large_for_tier: 'tokens_limit_reached request_too_large_for_tier',
   model_not_found: `model_not_found DeploymentNotFound model_not_available unknown_model invalid_model
     model_deprecated model_decommissioned invalid_model_error model_not_supported model_terms_required
-    ResourceNotFoundException ModelNotFoundError model_unavailable no_such_model`,
+    ModelNotFoundError model_unavailable no_such_model`,
   content_filter: `content_filter content_policy_violation ResponsibleAIPolicyViolation moderation_blocked
     content_filtered data_inspection_failed content_moderation_failed invalid_prompt sensitive_content
     content_policy_violation_error content_blocked safety_violation`,
@@ -65,7 +65,7 @@ const vagueCodes: CodeTable = {
   rate_limit: 'RESOURCE_EXHAUSTED',
   permission: `PERMISSION_DENIED permission_error permission_denied forbidden AccessDeniedException AccessDenied
     request_forbidden PermissionDeniedError`,
-  model_not_found: 'NOT_FOUND not_found_error NotFoundError',
+  model_not_found: 'NOT_FOUND not_found_error NotFoundError ResourceNotFoundException',
   invalid_request: `invalid_request_error invalid_request INVALID_ARGUMENT BadRequestError bad_request
     ValidationException FAILED_PRECONDITION OUT_OF_RANGE validation_error invalid_argument UnprocessableEntityError
     bad_request_error`,

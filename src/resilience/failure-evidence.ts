@@ -48,7 +48,7 @@ export interface FailureEvidence {
   readonly chain: readonly ThrownLink[]
 }
 
-const longestChain = 8
+const longestChain = 32
 
 /**
  * What shows what happened: the failure itself where it was answered or is shaped like an answer, else the first error
@@ -58,7 +58,7 @@ export function carrierOf(failure: unknown, isTelling: (error: object) => boolea
   const waiting: object[] = []
   const seen = new Set<unknown>()
   const add = (error: unknown): void => {
-    if (!isObject(error) || seen.has(error) || seen.size >= longestChain * 2) return
+    if (!isObject(error) || seen.has(error) || seen.size >= longestChain) return
     seen.add(error)
     waiting.push(error)
   }

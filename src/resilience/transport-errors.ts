@@ -3,7 +3,7 @@ import type { ThrownLink } from './failure-evidence.ts'
 import type { FailureKind } from './kinds.ts'
 
 const codes: Readonly<Partial<Record<FailureKind, string>>> = {
-  connection: `ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH EHOSTDOWN ENETUNREACH
+  connection: `ENOTFOUND EAI_AGAIN EAI_FAIL EAI_NODATA ESERVFAIL ENODATA EREFUSED ECONNREFUSED ECONNRESET EPIPE EHOSTUNREACH EHOSTDOWN ENETUNREACH
     ENETDOWN ENETRESET ETIMEDOUT ENOTCONN EADDRNOTAVAIL UND_ERR_SOCKET UND_ERR_CLOSED UND_ERR_DESTROYED
     UND_ERR_CONNECT_TIMEOUT UND_ERR_RES_CONTENT_LENGTH_MISMATCH UND_ERR_INFO ERR_STREAM_PREMATURE_CLOSE
     ERR_SOCKET_CLOSED ERR_SOCKET_CONNECTION_TIMEOUT ERR_NETWORK UND_ERR_PRX_TLS ECONNABORTED ConnectionRefused
@@ -75,10 +75,21 @@ const names: Readonly<Record<string, FailureKind>> = {
 
 /** Messages that only the network's own errors have. */
 const networkMessages =
-  /^(?:terminated|fetch failed|failed to fetch|network error|load failed|socket hang up|client network socket disconnected before secure tls connection was established|other side closed|premature close|connection error\.?|connection (?:was )?(?:closed|lost|reset|refused|terminated)\b.{0,80})$|^error sending request for url\b|^unable to connect\. is the computer able|reason: (?:getaddrinfo|connect|read|socket|write) |invalid response body while trying to fetch/i
+  /^(?:terminated|fetch failed|failed to fetch|network error|load failed|socket hang up|client network socket disconnected before secure tls connection was established|other side closed|premature close|connection error\.?|networkerror when attempting to fetch resource\.?|connection (?:was )?(?:closed|lost|reset|refused|terminated)\b.{0,80})$|^error sending request for url\b|^unable to connect\. is the computer able|reason: (?:getaddrinfo|connect|read|socket|write) |^net::ERR_(?:INTERNET|NAME|CONNECTION|NETWORK|ADDRESS|PROXY|TUNNEL|EMPTY)_|invalid response body while trying to fetch/i
 
 const jsonMessages =
   /in JSON at position|is not valid JSON|end of JSON input|in JSON\b|JSON\.parse|(?:Unterminated|Unexpected|Expected)\b.{0,80}\bJSON/i
+
+/**
+ * What a call of the system says where its error lost its code on the way, as in a log or from JSON; the call stands
+ * before the code. Of TLS the sentences are OpenSSL's.
+ */
+const systemCall =
+  /(?:^|[:,] )(?:connect|read|write|getaddrinfo|query[A-Za-z]*|socket|send|recv|sendto|recvfrom) (E[A-Z_]{3,20})\b/
+const tlsMessages =
+  /self[- ]signed certificate|certificate (?:has expired|is not yet valid|was revoked)|unable to (?:get (?:local )?issuer certificate|verify the first certificate)|does not match certificate's altnames|ssl certificate problem|:SSL routines:|^net::ERR_(?:CERT|SSL)_/i
+/** What `fetch` says of an address that it does not take: no try changes it. */
+const addressMessages = /^(?:unknown scheme|bad port|invalid url|failed to parse url)\b/i
 
 /** What fetchers say of a time that was over, and of an answer that is no JSON. */
 const timeoutMessages =
@@ -108,10 +119,24 @@ export function kindByTransport(chain: readonly ThrownLink[]): FailureKind | und
   for (const { name } of chain) {
     if (Object.hasOwn(names, name)) return names[name]
   }
+  const lost = kindOfLostCode(chain)
+  if (lost !== undefined) return lost
   for (const { name, message } of chain) {
     if ((name === 'SyntaxError' && jsonMessages.test(message)) || bodyMessages.test(message)) return 'invalid_response'
     if (timeoutMessages.test(message)) return 'timeout'
     if (networkMessages.test(message)) return 'connection'
+  }
+  return undefined
+}
+
+/** Where no code came along, what the messages themselves quote of one. */
+function kindOfLostCode(chain: readonly ThrownLink[]): FailureKind | undefined {
+  for (const { message } of chain) {
+    if (tlsMessages.test(message)) return 'tls'
+    if (addressMessages.test(message)) return 'invalid_request'
+    const code = systemCall.exec(message)?.[1]
+    const kind = code === undefined ? undefined : kindByCode.get(code)
+    if (kind !== undefined) return kind
   }
   return undefined
 }

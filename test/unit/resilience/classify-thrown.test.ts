@@ -53,6 +53,27 @@ describe('errors of the network', () => {
     ['invalid_request', 'an address that is none', fetched('ERR_INVALID_URL')],
   ])
 
+  const said = (message: string) => ({ status: null, headers: {}, body: null, network: { name: 'Error', message } })
+  check([
+    ['connection', 'a refusal whose code stands in its message alone', new Error('connect ECONNREFUSED 127.0.0.1:1')],
+    ['connection', 'a name that was not found, quoted', new Error('Error: getaddrinfo EAI_AGAIN api.example.com')],
+    ['connection', 'a server of names that failed', fetched('ESERVFAIL')],
+    ['connection', 'a browser without a network', said('net::ERR_INTERNET_DISCONNECTED')],
+    ['connection', "another browser's words", new TypeError('NetworkError when attempting to fetch resource.')],
+    ['tls', 'a certificate in a message alone', said('self-signed certificate in certificate chain')],
+    ['tls', 'the words of another client', said('SSL certificate problem: unable to get local issuer certificate')],
+    ['invalid_request', 'a scheme that is none', new TypeError('fetch failed', { cause: new Error('unknown scheme') })],
+    ['invalid_request', 'a port that fetch blocks', new TypeError('fetch failed', { cause: new Error('bad port') })],
+    ['unknown', 'a defect that speaks of no call', new Error('the reader said ECONNREFUSED is a word')],
+  ])
+
+  it('finds what happened under a dozen wrappers', () => {
+    const wrapped = (root: Error) =>
+      Array.from({ length: 12 }).reduce<Error>((cause, _, index) => new Error(`layer ${index}`, { cause }), root)
+    expect(seen(wrapped(below('ECONNRESET')))).toBe('connection')
+    expect(seen(wrapped(Object.assign(new Error('x'), { status: 503 })))).toBe('overloaded')
+  })
+
   it('tells a proxy that refuses the connection from an abort, though they share a code', () => {
     const refused = (status: number) =>
       thrown('RequestAbortedError', `Proxy response (${status}) !== 200 when HTTP Tunneling`, {
