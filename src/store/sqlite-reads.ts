@@ -100,9 +100,8 @@ function prepareReads(database: SqliteDatabase) {
   return {
     run: database.prepare(
       `SELECT ${runColumns}, (SELECT max(j.seq) FROM journal j WHERE j.run = r.id) AS lastSeq
-        FROM runs r JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`,
+        FROM runs r LEFT JOIN run_states s ON s.run = r.id WHERE r.run_id = ?`,
     ),
-    isKnown: database.prepare('SELECT 1 FROM runs WHERE run_id = ?'),
     unfinished: database.prepare(
       `SELECT r.run_id FROM run_states s INDEXED BY run_states_not_completed JOIN runs r ON r.id = s.run
         WHERE s.status <> 'completed' AND s.status IN (SELECT value FROM json_each(?)) ORDER BY s.run LIMIT ?`,
@@ -155,8 +154,8 @@ interface ReplyColumns {
 
 /** @throws StoreError `store_corrupt` for a run whose state is gone: it is there, and not to be taken for unknown */
 function columnsOf(statements: ReadStatements, runId: string): RunColumns | undefined {
-  const columns = statements.run.get(runId) as RunColumns | undefined
-  if (columns === undefined && statements.isKnown.get(runId) !== undefined) throw stateMissing(runId)
+  const columns = statements.run.get(runId) as RunColumns | { readonly status: null } | undefined
+  if (columns?.status === null) throw stateMissing(runId)
   return columns
 }
 

@@ -10,13 +10,24 @@ export interface Ids {
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 export function createIds(clock: Clock, random: Random): Ids {
+  /** Of the last second that was asked for: a busy process starts many runs in one. */
+  let known = { second: Number.NaN, stamp: '' }
+  const stampAt = (now: number): string => {
+    const second = Math.floor(now / 1000)
+    if (second !== known.second) known = { second, stamp: stampOf(now) }
+    return known.stamp
+  }
   return {
     run(workflow) {
-      const [date, time] = new Date(clock.now()).toISOString().split('T') as [string, string]
-      const stamp = `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
+      const stamp = stampAt(clock.now())
       let tail = ''
       for (let i = 0; i < 8; i++) tail += alphabet[Math.floor(random() * alphabet.length)]
       return `${workflow}-${stamp}-${tail}`
     },
   }
+}
+
+function stampOf(now: number): string {
+  const [date, time] = new Date(now).toISOString().split('T') as [string, string]
+  return `${date.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}`
 }

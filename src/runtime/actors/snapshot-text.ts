@@ -12,19 +12,27 @@ import { persistedContext } from '../stage/stage-rules.ts'
 export type SnapshotText = (actor: AnyActorRef) => JsonText
 
 export function createSnapshotText(): SnapshotText {
-  /** The contexts of lives and flows, which most steps leave as they are; a stage's is its own. */
-  const contexts = new WeakMap<object, JsonText>()
+  /** Of contexts and states of lives and flows, which most steps leave as they are. */
+  const texts = new WeakMap<object, JsonText>()
 
   const stages = createStageTexts()
 
   const contextText = (context: object): JsonText => {
+    // A stage's is its own.
     if ('policy' in context) return stages(context as StageMachineContext)
-    const known = contexts.get(context)
+    return keptText(context)
+  }
+
+  const keptText = (value: object): JsonText => {
+    const known = texts.get(value)
     if (known !== undefined) return known
-    const text = JSON.stringify(context)
-    contexts.set(context, text)
+    const text = JSON.stringify(value)
+    texts.set(value, text)
     return text
   }
+
+  const valueText = (value: AnyMachineSnapshot['value']): JsonText =>
+    typeof value === 'string' ? JSON.stringify(value) : keptText(value)
 
   const snapshotText: SnapshotText = actor => {
     const snapshot = actor.getSnapshot() as AnyMachineSnapshot
@@ -35,7 +43,7 @@ export function createSnapshotText(): SnapshotText {
       if (child)
         children += `${children === '' ? '' : ','}${JSON.stringify(id)}:${childText(child, snapshotText(child))}`
     }
-    return `{"status":"active","value":${JSON.stringify(snapshot.value)},"historyValue":{},"context":${contextText(snapshot.context)},"children":{${children}}}`
+    return `{"status":"active","value":${valueText(snapshot.value)},"historyValue":{},"context":${contextText(snapshot.context)},"children":{${children}}}`
   }
   return snapshotText
 }

@@ -1,84 +1,83 @@
 /**
  * What a run will write with its next commit. Everything that one event of the run changed is gathered here, so that a
- * commit holds all of it or nothing.
+ * commit holds all of it or nothing. There is one for every live run, so what few commits hold is made when it is needed.
  */
 import type { JournalRow, LedgerRow, NewRun, RunState, RunWrite, SignalRow, TimerRow, Wake } from '../../store/store.ts'
 
-export interface PendingWrite {
-  create(run: NewRun): void
-  journal(row: JournalRow): void
-  ledger(row: LedgerRow): void
-  setTimer(timer: TimerRow): void
-  clearTimer(key: string): void
-  addSignal(signal: Omit<SignalRow, 'consumed'>): void
-  consumeSignal(ordinal: number): void
+type AddedSignal = Omit<SignalRow, 'consumed'>
+
+export class PendingWrite {
+  #created: NewRun | undefined
+  #journal: JournalRow[] = []
+  #ledger: Map<string, LedgerRow> | undefined
+  /** By key; null for one that is cleared. */
+  #timers: Map<string, TimerRow | null> | undefined
+  #added: AddedSignal[] | undefined
+  #consumed: number[] | undefined
+  #woken: Wake[] | undefined
+
+  create(run: NewRun): void {
+    this.#created = run
+  }
+
+  journal(row: JournalRow): void {
+    this.#journal.push(row)
+  }
+
+  ledger(row: LedgerRow): void {
+    this.#ledger ??= new Map()
+    this.#ledger.set(`${row.stage}\u0000${row.key}`, row)
+  }
+
+  setTimer(timer: TimerRow): void {
+    this.#timers ??= new Map()
+    this.#timers.set(timer.key, timer)
+  }
+
+  clearTimer(key: string): void {
+    this.#timers ??= new Map()
+    this.#timers.set(key, null)
+  }
+
+  addSignal(signal: AddedSignal): void {
+    this.#added ??= []
+    this.#added.push(signal)
+  }
+
+  consumeSignal(ordinal: number): void {
+    this.#consumed ??= []
+    this.#consumed.push(ordinal)
+  }
+
   /** Sets a timer of another run. */
-  wake(row: Wake): void
+  wake(row: Wake): void {
+    this.#woken ??= []
+    this.#woken.push(row)
+  }
+
   /** The write with this state, and the journal rows in it; afterwards nothing is pending. */
-  take(runId: string, state: RunState): { write: RunWrite; journal: readonly JournalRow[] }
-}
-
-export function createPendingWrite(): PendingWrite {
-  let created: NewRun | undefined
-  let journal: JournalRow[] = []
-  let ledger = new Map<string, LedgerRow>()
-  let timers = new Map<string, TimerRow | null>()
-  let added: Omit<SignalRow, 'consumed'>[] = []
-  let consumed: number[] = []
-  let woken: Wake[] = []
-
-  return {
-    create(run) {
-      created = run
-    },
-    journal(row) {
-      journal.push(row)
-    },
-    ledger(row) {
-      ledger.set(`${row.stage}\u0000${row.key}`, row)
-    },
-    setTimer(timer) {
-      timers.set(timer.key, timer)
-    },
-    clearTimer(key) {
-      timers.set(key, null)
-    },
-    addSignal(signal) {
-      added.push(signal)
-    },
-    consumeSignal(ordinal) {
-      consumed.push(ordinal)
-    },
-    wake(row) {
-      woken.push(row)
-    },
-    take(runId, state) {
-      const write: { -readonly [K in keyof RunWrite]: RunWrite[K] } = { runId, state }
-      const rows = journal
-      if (created) write.create = created
-      if (rows.length > 0) write.journal = rows
-      if (ledger.size > 0) write.ledger = [...ledger.values()]
-      if (timers.size > 0) {
-        write.setTimers = [...timers.values()].filter(timer => timer !== null)
-        write.clearTimers = [...timers].filter(([, timer]) => timer === null).map(([key]) => key)
-        timers = new Map()
-      }
-      if (added.length > 0) {
-        write.addSignals = added
-        added = []
-      }
-      if (consumed.length > 0) {
-        write.consumeSignals = consumed
-        consumed = []
-      }
-      if (woken.length > 0) {
-        write.wake = woken
-        woken = []
-      }
-      created = undefined
-      journal = []
-      if (ledger.size > 0) ledger = new Map()
-      return { write, journal: rows }
-    },
+  take(runId: string, state: RunState): { write: RunWrite; journal: readonly JournalRow[] } {
+    const journal = this.#journal
+    const timers = this.#timers
+    const write: RunWrite = {
+      runId,
+      state,
+      create: this.#created,
+      journal: journal.length > 0 ? journal : undefined,
+      ledger: this.#ledger && [...this.#ledger.values()],
+      setTimers: timers && [...timers.values()].filter(timer => timer !== null),
+      clearTimers: timers && [...timers].filter(([, timer]) => timer === null).map(([key]) => key),
+      addSignals: this.#added,
+      consumeSignals: this.#consumed,
+      wake: this.#woken,
+    }
+    this.#created = undefined
+    if (journal.length > 0) this.#journal = []
+    this.#ledger = undefined
+    this.#timers = undefined
+    this.#added = undefined
+    this.#consumed = undefined
+    this.#woken = undefined
+    return { write, journal }
   }
 }

@@ -43,8 +43,8 @@ export class ActorRun extends RecordedRun implements HeldRun {
   /** Its actors began afresh and follow what is recorded: what has ended ends at once. */
   isRebuilt = false
 
-  /** Aborted when the process lets go of the run. */
-  readonly #letGo = new AbortController()
+  /** Aborted when the process lets go of the run; made when something is to hear of it. */
+  #letGo: AbortController | undefined
   #depth = 0
   #touched = false
   #snapshot: JsonText | null
@@ -205,6 +205,7 @@ export class ActorRun extends RecordedRun implements HeldRun {
   }
 
   compensate(): void {
+    this.#letGo ??= new AbortController()
     compensate(this, this.#letGo.signal)
   }
 
@@ -292,7 +293,7 @@ export class ActorRun extends RecordedRun implements HeldRun {
   detach(reason: unknown): void {
     if (this.detached) return
     this.detached = true
-    this.#letGo.abort(reason)
+    this.#letGo?.abort(reason)
     this.timers.forget()
     for (const stage of this.stages.values()) stage.abandon(reason)
     this.stages.clear()

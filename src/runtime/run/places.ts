@@ -45,7 +45,7 @@ export function createPlaces(limit: number): Places {
         taken++
         next()
       }
-      if (head < queue.length && head < mostEntered) return
+      if (head === 0 || (head < queue.length && head < mostEntered)) return
       queue = queue.slice(head)
       head = 0
     },

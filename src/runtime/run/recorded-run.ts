@@ -19,7 +19,7 @@ import type { WorkflowDefinition } from '../../workflow/definition.ts'
 import { lazyResults } from '../../workflow/results.ts'
 import type { DegradedPart, RunResult } from '../api.ts'
 import type { CommitPipeline, Committable } from '../commits/commit-pipeline.ts'
-import { createPendingWrite, type PendingWrite } from '../commits/pending-write.ts'
+import { PendingWrite } from '../commits/pending-write.ts'
 import { countersText } from './counters.ts'
 import { amendedOptions, type KeptOptions } from './kept-options.ts'
 import type { RunServices } from './live.ts'
@@ -44,7 +44,7 @@ export abstract class RecordedRun implements Committable {
   readonly memory: RunMemory
   readonly services: RunServices
   /** What the next commit will hold. */
-  readonly pending: PendingWrite = createPendingWrite()
+  readonly pending = new PendingWrite()
   status: RunStatus
   failure: RunFailure | undefined
   /** Set when the process lets go of the run without ending it: nothing is written or started any more. */
@@ -61,7 +61,8 @@ export abstract class RecordedRun implements Committable {
     this.definition = definition
     this.spec = spec
     this.services = services
-    inputOf(definition, spec.input)
+    // A new one has just been checked.
+    if (stored) inputOf(definition, spec.input)
     this.memory = stored ? recall(stored) : new RunMemory()
     this.options = amendedOptions(JSON.parse(spec.options) as KeptOptions, this.memory.amended)
     this.status = stored?.run.status ?? 'pending'

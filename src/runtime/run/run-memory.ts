@@ -50,6 +50,8 @@ export interface CorruptRecord {
   readonly breaksSnapshot: boolean
 }
 
+const noLedger: ReadonlyMap<string, LedgerRow> = new Map()
+
 /** What few runs know is made when it is first asked for: there is a memory for every live run. */
 export class RunMemory {
   /** What was left out when the memory was made from the store. */
@@ -57,7 +59,6 @@ export class RunMemory {
   /** Of stages and maps that gave a result; a map's is the list of its items'. */
   readonly results = new Map<string, ResultText>()
   readonly stages = new Map<string, StageRecord>()
-  readonly ledger = new Map<string, LedgerRow>()
   /** Signals that nobody has taken, oldest first. */
   inbox: SignalRow[] = []
   /** Signals accepted so far. */
@@ -66,11 +67,22 @@ export class RunMemory {
   readonly degraded: DegradedPart[] = []
   /** What an operator has changed since the start. */
   readonly amended: Amendments = { reopenedAt: null, budget: undefined, tier: undefined }
+  #ledger: Map<string, LedgerRow> | undefined
   #maps: Map<string, OpenMap> | undefined
   #progress: Map<string, StageProgress> | undefined
   #callsUnderWay: Set<string> | undefined
   #compensated: Set<string> | undefined
   #ownStages: OwnStages | undefined
+
+  /** By `ledgerIdentity`. */
+  get ledger(): ReadonlyMap<string, LedgerRow> {
+    return this.#ledger ?? noLedger
+  }
+
+  putLedger(row: LedgerRow): void {
+    this.#ledger ??= new Map()
+    this.#ledger.set(ledgerIdentity(row.stage, row.key), row)
+  }
 
   get maps(): Map<string, OpenMap> {
     this.#maps ??= new Map()
@@ -128,7 +140,7 @@ export function rememberLedger(memory: RunMemory, row: LedgerRow): void {
   const identity = ledgerIdentity(row.stage, row.key)
   if (row.state === 'succeeded' && memory.ledger.get(identity)?.state !== 'succeeded')
     progressOf(memory, row.stage).entries++
-  memory.ledger.set(identity, row)
+  memory.putLedger(row)
 }
 
 /** A number that grows with each thing that a stage has got done. */

@@ -102,11 +102,6 @@ export function performanceOf(
   }
   const errorRate = attempts === 0 ? 0 : failures / attempts
   const score = Math.max(0, 1 - errorRate / 2 - (memory.stages.size === 0 ? 0 : lost / memory.stages.size))
-  const longest = Object.entries(stages)
-    .filter(([name]) => !name.includes('['))
-    .sort(([, a], [, b]) => b.durationMs - a.durationMs)
-    .filter(([, stage]) => durationMs > 0 && stage.durationMs / durationMs > 0.5)
-    .map(([name]) => name)
   return {
     durationMs,
     stages,
@@ -114,8 +109,19 @@ export function performanceOf(
     grade: score >= 0.9 ? 'A' : score >= 0.8 ? 'B' : score >= 0.7 ? 'C' : score >= 0.6 ? 'D' : 'F',
     errorRate,
     recoveryRate: troubled === 0 ? 1 : recovered / troubled,
-    bottlenecks: longest,
+    bottlenecks: bottlenecksOf(stages, durationMs),
   }
+}
+
+/** Stages that took more than half of the time, the longest first. Branches that run at once may be several. */
+function bottlenecksOf(stages: Readonly<Record<string, StagePerformance>>, durationMs: number): string[] {
+  const found: (readonly [name: string, durationMs: number])[] = []
+  if (durationMs <= 0) return []
+  for (const name in stages) {
+    const { durationMs: stageMs } = stages[name] as StagePerformance
+    if (stageMs / durationMs > 0.5 && !name.includes('[')) found.push([name, stageMs])
+  }
+  return found.sort(([, a], [, b]) => b - a).map(([name]) => name)
 }
 
 /** Below 0.8 of what is usual is fast, above 1.2 slow. A stage that usually takes no time has no ratio to that. */

@@ -8,15 +8,19 @@ import { faultOfTimer, type TimerPurpose } from '../commits/timer-purpose.ts'
 import type { WheelTimer } from '../commits/timer-wheel.ts'
 import type { LiveRun, RunTimers } from './live.ts'
 
+const none: readonly TimerRow[] = []
+
 export class DurableTimers implements RunTimers {
   readonly #run: LiveRun
-  readonly #rows: Map<string, TimerRow>
-  readonly #wheelTimers = new Map<string, WheelTimer>()
+  /** By key. Both are made when there is a timer: most runs never have one. */
+  #rows: Map<string, TimerRow> | undefined
+  #wheelTimers: Map<string, WheelTimer> | undefined
   /** What XState had scheduled when the snapshot was taken. */
-  #scheduled: readonly TimerRow[]
+  #scheduled: readonly TimerRow[] = []
 
   constructor(run: LiveRun, rows: readonly TimerRow[]) {
     this.#run = run
+    if (rows.length === 0) return
     const sound = rows.filter(row => faultOfTimer(row) === undefined)
     for (const { key } of rows.filter(row => !sound.includes(row))) run.pending.clearTimer(key)
     this.#rows = new Map(sound.map(row => [row.key, row]))
@@ -25,30 +29,30 @@ export class DurableTimers implements RunTimers {
 
   set(key: string, dueAt: number, purpose: TimerPurpose): void {
     const row: TimerRow = { key, dueAt, data: JSON.stringify(purpose) }
-    this.#rows.set(key, row)
+    this.#keep(row)
     this.#run.pending.setTimer(row)
     if (purpose.kind !== 'scheduled') this.#arm(row)
   }
 
   ensure(key: string, dueAt: number, purpose: TimerPurpose): void {
-    if (!this.#rows.has(key)) this.set(key, dueAt, purpose)
+    if (!this.#rows?.has(key)) this.set(key, dueAt, purpose)
   }
 
   clear(key: string): void {
-    if (!this.#rows.delete(key)) return
+    if (!this.#rows?.delete(key)) return
     this.#run.pending.clearTimer(key)
     this.#disarm(key)
   }
 
   dueAt(key: string): number | undefined {
-    return this.#rows.get(key)?.dueAt
+    return this.#rows?.get(key)?.dueAt
   }
 
   /** The timers of one kind, with when they are due. */
   ofKind<TKind extends TimerPurpose['kind']>(
     kind: TKind,
   ): { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> }[] {
-    return [...this.#rows.values()]
+    return this.#all()
       .map(row => ({ key: row.key, dueAt: row.dueAt, purpose: JSON.parse(row.data) as TimerPurpose }))
       .filter(
         (timer): timer is { key: string; dueAt: number; purpose: Extract<TimerPurpose, { kind: TKind }> } =>
@@ -58,7 +62,7 @@ export class DurableTimers implements RunTimers {
 
   /** Arms what the store had: what is overdue comes due at once. `run`: only those of the run as a whole. */
   rearm(which: 'all' | 'run' = 'all'): void {
-    for (const row of this.#rows.values()) {
+    for (const row of this.#all()) {
       const { kind } = JSON.parse(row.data) as TimerPurpose
       if (kind !== 'scheduled' && (which === 'all' || isOfRun(kind))) this.#arm(row)
     }
@@ -67,7 +71,7 @@ export class DurableTimers implements RunTimers {
   /** When the next one is due that brings the run back from the store; `run`: of those of the run as a whole. */
   nextDueAt(which: 'all' | 'run'): number | undefined {
     let next: number | undefined
-    for (const row of this.#rows.values()) {
+    for (const row of this.#all()) {
       if (which === 'run' && !isOfRun((JSON.parse(row.data) as TimerPurpose).kind)) continue
       if (next === undefined || row.dueAt < next) next = row.dueAt
     }
@@ -75,47 +79,56 @@ export class DurableTimers implements RunTimers {
   }
 
   clearAll(): void {
-    for (const key of [...this.#rows.keys()]) this.clear(key)
+    for (const { key } of this.#all()) this.clear(key)
   }
 
   /** To be called when a snapshot is taken: what belongs to it. */
   noteScheduled(): void {
-    if (this.#rows.size === 0 && this.#scheduled.length === 0) return
-    this.#scheduled = [...this.#rows.values()].filter(isScheduled)
+    this.#scheduled = this.#all().filter(isScheduled)
   }
 
   /** Keeps the delayed events of the last snapshot in the store, since the run may be reopened from it. */
   keepScheduled(): void {
     for (const row of this.#scheduled) {
-      this.#rows.set(row.key, row)
+      this.#keep(row)
       this.#run.pending.setTimer(row)
     }
   }
 
   /** Disarms all, or all but those of the run as a whole; the rows in the store stay. */
   forget(except?: 'run'): void {
-    for (const key of [...this.#wheelTimers.keys()]) {
-      const row = this.#rows.get(key)
+    for (const key of [...(this.#wheelTimers?.keys() ?? [])]) {
+      const row = this.#rows?.get(key)
       if (except && row && isOfRun((JSON.parse(row.data) as TimerPurpose).kind)) continue
       this.#disarm(key)
     }
   }
 
+  #all(): readonly TimerRow[] {
+    return this.#rows === undefined ? none : [...this.#rows.values()]
+  }
+
+  #keep(row: TimerRow): void {
+    this.#rows ??= new Map()
+    this.#rows.set(row.key, row)
+  }
+
   #arm(row: TimerRow): void {
     this.#disarm(row.key)
+    this.#wheelTimers ??= new Map()
     const due = (): void => this.#run.dispatch(() => this.#come(row))
     this.#wheelTimers.set(row.key, this.#run.services.wheel.set(row.dueAt, due))
   }
 
   #disarm(key: string): void {
-    const timer = this.#wheelTimers.get(key)
+    const timer = this.#wheelTimers?.get(key)
     if (!timer) return
-    this.#wheelTimers.delete(key)
+    this.#wheelTimers?.delete(key)
     this.#run.services.wheel.cancel(timer)
   }
 
   #come(row: TimerRow): void {
-    if (this.#rows.get(row.key) !== row) return
+    if (this.#rows?.get(row.key) !== row) return
     const purpose = JSON.parse(row.data) as TimerPurpose
     this.clear(row.key)
     if (purpose.kind === 'deadline') return this.#run.passDeadline()

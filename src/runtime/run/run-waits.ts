@@ -13,9 +13,12 @@ interface SignalWait {
   readonly key: string
 }
 
+const noWaits: ReadonlyMap<string, SignalWait[]> = new Map()
+
 export class LedgeredWaits implements RunWaits {
   readonly #run: LiveRun
-  readonly #waitingFor = new Map<string, SignalWait[]>()
+  /** By signal; made when a stage waits for the first time. */
+  #waitingFor: Map<string, SignalWait[]> | undefined
 
   constructor(run: LiveRun) {
     this.#run = run
@@ -46,8 +49,9 @@ export class LedgeredWaits implements RunWaits {
   deliver(): void {
     const run = this.#run
     if (run.status === 'paused' || run.status === 'pending') return
-    for (const name of [...this.#waitingFor.keys()]) {
-      for (let waits = this.#waitingFor.get(name); waits && waits.length > 0; waits = this.#waitingFor.get(name)) {
+    const waitingFor = this.#waitingFor ?? noWaits
+    for (const name of [...waitingFor.keys()]) {
+      for (let waits = waitingFor.get(name); waits && waits.length > 0; waits = waitingFor.get(name)) {
         const signal = this.take(name)
         if (!signal) break
         const wait = waits.shift() as SignalWait
@@ -69,6 +73,7 @@ export class LedgeredWaits implements RunWaits {
 
   /** The stage waits for the next such signal. */
   expect(stage: LiveStage, key: string, name: string): void {
+    this.#waitingFor ??= new Map()
     const waits = this.#waitingFor.get(name) ?? []
     waits.push({ stage, key })
     this.#waitingFor.set(name, waits)
@@ -76,10 +81,10 @@ export class LedgeredWaits implements RunWaits {
 
   /** The stage no longer waits: its attempt is over. */
   forget(stage: LiveStage): void {
-    for (const [name, waits] of this.#waitingFor) {
+    for (const [name, waits] of this.#waitingFor ?? noWaits) {
       const left = waits.filter(wait => wait.stage !== stage)
-      if (left.length === 0) this.#waitingFor.delete(name)
-      else if (left.length < waits.length) this.#waitingFor.set(name, left)
+      if (left.length === 0) this.#waitingFor?.delete(name)
+      else if (left.length < waits.length) this.#waitingFor?.set(name, left)
     }
   }
 
@@ -93,8 +98,8 @@ export class LedgeredWaits implements RunWaits {
   endWait(stage: string, key: string): void {
     const { name } = JSON.parse(this.#run.ledger(stage, key)?.data ?? '{}') as { name?: string }
     if (name !== undefined) {
-      const waits = this.#waitingFor.get(name)?.filter(wait => wait.stage.name !== stage || wait.key !== key)
-      if (waits) this.#waitingFor.set(name, waits)
+      const waits = this.#waitingFor?.get(name)?.filter(wait => wait.stage.name !== stage || wait.key !== key)
+      if (waits) this.#waitingFor?.set(name, waits)
     }
     const error = new TimeoutError(`no signal '${name}' came in time`, {
       stage,
