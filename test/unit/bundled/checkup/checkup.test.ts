@@ -25,7 +25,7 @@ describe('the checkup', () => {
     git(root, 'init', '--quiet')
     commitAll(root, 'Fix the sum')
     const runtime = await runtimeForTest()
-    const run = await runtime.start(checkup, { path: root, timeout: '4s' })
+    const run = await runtime.start(checkup, { path: root, timeout: '15s' })
     const result = await run.result()
     if (!result.success) throw new Error(JSON.stringify(result))
     const { findings, tests, review, summary, report } = result.output
@@ -53,7 +53,7 @@ describe('the checkup', () => {
     expect(report).toContain('| timeout | test/hanging.test.js')
     const grandchild = Number(await readFile(join(root, 'test/grandchild-pid'), 'utf8'))
     await vi.waitFor(() => expect(isAlive(grandchild)).toBe(false))
-  }, 60_000)
+  }, 120_000)
 
   test('says that there is no history where there is no git, and goes on', async () => {
     const root = await projectOf({ 'src/a.js': 'eval(input)\n' })
