@@ -15,13 +15,7 @@ export function createSnapshotText(): SnapshotText {
   /** Of contexts and states of lives and flows, which most steps leave as they are. */
   const texts = new WeakMap<object, JsonText>()
 
-  const stages = createStageTexts()
-
-  const contextText = (context: object): JsonText => {
-    // A stage's is its own.
-    if ('policy' in context) return stages(context as StageMachineContext)
-    return keptText(context)
-  }
+  const stageText = createStageTexts()
 
   const keptText = (value: object): JsonText => {
     const known = texts.get(value)
@@ -37,28 +31,37 @@ export function createSnapshotText(): SnapshotText {
   const snapshotText: SnapshotText = actor => {
     const snapshot = actor.getSnapshot() as AnyMachineSnapshot
     if (!isPlain(snapshot)) return JSON.stringify(actor.getPersistedSnapshot())
+    if ('policy' in snapshot.context) return stageText(snapshot)
     let children = ''
     for (const id in snapshot.children) {
       const child = snapshot.children[id] as AnyActor | undefined
       if (child)
         children += `${children === '' ? '' : ','}${JSON.stringify(id)}:${childText(child, snapshotText(child))}`
     }
-    return `{"status":"active","value":${valueText(snapshot.value)},"historyValue":{},"context":${contextText(snapshot.context)},"children":{${children}}}`
+    return plainText(valueText(snapshot.value), keptText(snapshot.context), children)
   }
   return snapshotText
 }
 
-/** Most stages never fail, and all such contexts of a stage are the same but for the way it was admitted. */
-function createStageTexts(): (context: StageMachineContext) => JsonText {
-  const untroubled = new Map<string, JsonText>()
-  return context => {
-    if (!isUntroubled(context)) return JSON.stringify(persistedContext(context))
-    const known = untroubled.get(context.stage)
-    if (known !== undefined) return known
-    const text = JSON.stringify(persistedContext(context))
+const plainText = (value: JsonText, context: JsonText, children: string): JsonText =>
+  `{"status":"active","value":${value},"historyValue":{},"context":${context},"children":{${children}}}`
+
+/**
+ * A stage has no children. Most never fail, and then all snapshots of a stage are the same but for its state, which is
+ * nearly always that it works.
+ */
+function createStageTexts(): (snapshot: AnyMachineSnapshot) => JsonText {
+  const untroubled = new Map<string, { readonly value: unknown; readonly text: JsonText }>()
+  return ({ value, context }) => {
+    const stage = context as StageMachineContext
+    const text = () => plainText(JSON.stringify(value), JSON.stringify(persistedContext(stage)), '')
+    if (!isUntroubled(stage)) return text()
+    const known = untroubled.get(stage.stage)
+    if (known !== undefined && known.value === value) return known.text
+    const made = { value, text: text() }
     if (untroubled.size >= mostStageTexts) untroubled.clear()
-    untroubled.set(context.stage, text)
-    return text
+    untroubled.set(stage.stage, made)
+    return made.text
   }
 }
 

@@ -23,7 +23,7 @@ import { conclude } from './conclusion.ts'
 import { type HeldRun, pause, resume, resumeStages, suspendStages } from './holding.ts'
 import type { LiveRun, LiveStage, RunServices } from './live.ts'
 import { RecordedRun } from './recorded-run.ts'
-import { type EndWaiter, keepsSnapshot, RunEnd } from './run-end.ts'
+import { type EndWaiter, keepsSnapshot, outcomeText, RunEnd } from './run-end.ts'
 import { followStatus } from './run-status.ts'
 import { DurableTimers } from './run-timers.ts'
 import { LedgeredWaits } from './run-waits.ts'
@@ -245,7 +245,7 @@ export class ActorRun extends RecordedRun implements HeldRun {
     const active = !isEnded(this.status)
     if (!active && !keepsSnapshot(this)) this.#snapshot = null
     if (active && this.definition.origin === 'machine') this.timers.noteScheduled()
-    return this.take(this.#snapshot, this.end.at, this.end.result)
+    return this.take(this.#snapshot, this.end.at, active ? null : outcomeText(this))
   }
 
   protected journalled(row: JournalRow): void {

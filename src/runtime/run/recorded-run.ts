@@ -17,7 +17,7 @@ import {
 import { type JournalEventType, journalSchemaVersion } from '../../telemetry/catalogue.ts'
 import type { WorkflowDefinition } from '../../workflow/definition.ts'
 import { lazyResults } from '../../workflow/results.ts'
-import type { DegradedPart, RunResult } from '../api.ts'
+import type { DegradedPart } from '../api.ts'
 import type { CommitPipeline, Committable } from '../commits/commit-pipeline.ts'
 import { PendingWrite } from '../commits/pending-write.ts'
 import { countersText } from './counters.ts'
@@ -80,7 +80,7 @@ export abstract class RecordedRun implements Committable {
   }
 
   journal(type: JournalEventType, data: object = {}, where: Where = {}): void {
-    this.journalText(type, JSON.stringify(data), where)
+    this.journalText(type, isEmpty(data) ? '{}' : JSON.stringify(data), where)
   }
 
   journalText(type: JournalEventType, data: JsonText, where: Where = {}): void {
@@ -175,8 +175,7 @@ export abstract class RecordedRun implements Committable {
   abstract takeWrite(): RunWrite | undefined
 
   /** All that is pending, with the state of the run as it is now; what was to follow from it waits for `committed`. */
-  protected take(snapshot: JsonText | null, endedAt: number | null, outcome: RunResult | undefined): RunWrite {
-    const ends = isEnded(this.status)
+  protected take(snapshot: JsonText | null, endedAt: number | null, outcome: JsonText | null): RunWrite {
     const state: RunState = {
       status: this.status,
       snapshot,
@@ -184,10 +183,10 @@ export abstract class RecordedRun implements Committable {
       updatedAt: this.services.clock.now(),
       endedAt,
       counters: countersText(this.memory.counters),
-      outcome: outcome && ends ? JSON.stringify(outcome) : null,
+      outcome,
     }
     const { write, journal } = this.pending.take(this.id, state)
-    this.#inCommit = { effects: this.#afterCommit, journal, ends }
+    this.#inCommit = { effects: this.#afterCommit, journal, ends: isEnded(this.status) }
     this.#afterCommit = []
     return write
   }
@@ -202,4 +201,10 @@ export abstract class RecordedRun implements Committable {
 
   /** The end of the run is durable. */
   protected abstract endCommitted(): void
+}
+
+/** Most events say all by their type and their stage. */
+function isEmpty(data: object): boolean {
+  for (const _ in data) return false
+  return true
 }

@@ -1,13 +1,13 @@
 /** The end of a run: how it is brought about and written down, and who waits for it. */
 import { CancelledError } from '../../errors.ts'
-import type { RunStatus } from '../../store/store.ts'
+import type { JsonText, RunStatus } from '../../store/store.ts'
 import type { JournalEventType } from '../../telemetry/catalogue.ts'
 import { decodeResult } from '../../workflow/results.ts'
 import type { RunResult } from '../api.ts'
 import { outputKey } from './conclusion.ts'
 import type { RestorableRun } from './ladder.ts'
 import type { LiveRun } from './live.ts'
-import { buildRunResult } from './run-result.ts'
+import { buildRunResult, resultText } from './run-result.ts'
 import type { DurableTimers } from './run-timers.ts'
 
 /** Who waits for the end of a run. */
@@ -80,6 +80,11 @@ export function finish(run: EndingRun, status: RunStatus): void {
   run.end.result = result
   if (status === 'completed') baselines.note(result)
   run.services.closeChildren(run)
+}
+
+/** How the run has ended, as it is kept. */
+export function outcomeText({ end, memory }: Pick<EndingRun, 'end' | 'memory'>): JsonText | null {
+  return end.result === undefined ? null : resultText(end.result, memory.results.get(outputKey))
 }
 
 /** Whether a run that has ended so keeps what it may be reopened from; of a quarantined one, that is evidence too. */

@@ -2,7 +2,8 @@
 
 import { decodeError, type EncodedError } from '../../errors.ts'
 import { classifyError } from '../../resilience/classify.ts'
-import type { RunStatus } from '../../store/store.ts'
+import type { JsonText, RunStatus } from '../../store/store.ts'
+import type { ResultText } from '../../workflow/results.ts'
 import type { RunError, RunPerformance, RunResult, StagePerformance } from '../api.ts'
 import { costOf } from '../calls/run-cost.ts'
 import type { UsualDuration } from './baselines.ts'
@@ -39,6 +40,15 @@ export function buildRunResult(
   if (status === 'completed') return { ...common, success: true, status, output }
   const failure = run.failure ?? { status: 'failed', error: { name: 'HoldfastError', message: 'the run failed' } }
   return { ...common, success: false, status: status as 'failed', error: errorOf(failure, run.id) }
+}
+
+/**
+ * The result as it is kept. @param output the text that its output was read from: it may be long, and is not made twice
+ */
+export function resultText(result: RunResult, output: ResultText): JsonText {
+  if (!result.success || typeof output !== 'string') return JSON.stringify(result)
+  const rest = JSON.stringify({ ...result, output: undefined })
+  return `${rest.slice(0, -1)},"output":${output}}`
 }
 
 function errorOf(failure: RunFailure, runId: string): RunError {

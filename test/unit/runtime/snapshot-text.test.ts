@@ -50,9 +50,13 @@ const troubled: { [K in keyof StageMachineContext]: StageMachineContext[K] } = {
   dueAt: 8,
 }
 
-/** An actor of the stage's machine in `running`, with this context. */
-const textOf = (createText: ReturnType<typeof createSnapshotText>, context: StageMachineContext): string => {
-  const snapshot = stageMachine.resolveState({ value: 'running', context })
+/** The text of an actor of the stage's machine in this state, with this context. */
+const textOf = (
+  createText: ReturnType<typeof createSnapshotText>,
+  context: StageMachineContext,
+  value: 'running' | 'waiting' = 'running',
+): string => {
+  const snapshot = stageMachine.resolveState({ value, context })
   const actor = createActor(fromTransition(() => snapshot, snapshot))
   return createText(Object.assign(actor, { getSnapshot: () => snapshot }) as never)
 }
@@ -61,6 +65,13 @@ const contextIn = (text: string): unknown => (JSON.parse(text) as { context: unk
 const kept = ({ policy: _policy, ...context }: StageMachineContext): object => context
 
 describe('the text of a snapshot', () => {
+  it('tells the states of a stage that never failed apart', () => {
+    const createText = createSnapshotText()
+    const states = ['running', 'waiting', 'running'] as const
+    const kept = states.map(state => JSON.parse(textOf(createText, untroubled, state)) as { value: unknown })
+    expect(kept.map(({ value }) => value)).toEqual(states)
+  })
+
   it('tells every field of the context of a stage apart from that of one that never failed', () => {
     for (const field of Object.keys(stageContextSchema.shape) as (keyof StageMachineContext)[]) {
       const createText = createSnapshotText()
