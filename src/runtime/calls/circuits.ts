@@ -125,10 +125,8 @@ export function circuitOperations(circuits: Pick<Circuits, 'find' | 'list'>): Ci
     const circuit = circuits.find(id)
     if (circuit) return circuit
     const names = circuits.list().map(({ name }) => name)
-    const there = names.length === 0 ? 'there is none yet' : `there are ${names.join(', ')}`
-    throw new HoldfastError('circuit_not_found', `there is no circuit '${id}'${suggestion(id, names)}; ${there}`, {
-      id,
-    })
+    const there = suggestion(id, names) || '; there is none yet'
+    throw new HoldfastError('circuit_not_found', `there is no circuit '${id}'${there}`, { id })
   }
   return {
     list: async () => circuits.list().map(summaryOfCircuit),

@@ -54,11 +54,15 @@ function withoutFormat({ format: _, ...rest }: object & { readonly format: numbe
   return rest
 }
 
-/** JSON is a literal of the language, but for two characters that end a line in old readers. */
+/**
+ * JSON is a literal of the language, but for two characters that end a line in old readers, and for one key that would
+ * set what the object inherits from. Keys stand at the beginning of a line, and no text has a line's end in it.
+ */
 const literal = (value: unknown, indent = 0): string =>
   JSON.stringify(value, null, 2)
     .replaceAll('\u2028', '\\u2028')
     .replaceAll('\u2029', '\\u2029')
+    .replaceAll(/^( *)"__proto__":/gm, '$1["__proto__"]:')
     .replaceAll('\n', `\n${' '.repeat(indent)}`)
 
 const text = (value: string): string => literal(value)

@@ -55,10 +55,9 @@ export function resolveFaults(faults: Faults | undefined, where: string): FaultR
     const found = faultProfiles[faults]
     if (found && Object.hasOwn(faultProfiles, faults)) return found
     const known = Object.keys(faultProfiles)
-    throw new OptionsError(
-      `${where}: there is no fault profile '${faults}'${suggestion(faults, known)}; there are ${known.join(', ')}`,
-      { profile: faults },
-    )
+    throw new OptionsError(`${where}: there is no fault profile '${faults}'${suggestion(faults, known)}`, {
+      profile: faults,
+    })
   }
   const given = parseOptions(ratesSchema, faults, where)
   const resolved: Record<string, number> = { ...none }

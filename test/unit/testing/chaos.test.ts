@@ -149,6 +149,10 @@ describe('chaos', () => {
     [() => chaos({ crashes: 2 }), 'crashes'],
   ])('refuses what it does not know', (make, message) => expect(make).toThrow(message))
 
+  it('names the profiles that there are once', () => {
+    expect(() => chaos('nonsense')).toThrow(/^(?:(?!none, crashes)[^])*none, crashes, disk(?:(?!none, crashes)[^])*$/)
+  })
+
   it('refuses what is no chaos', async () => {
     await expect(createRuntime({ store: ':memory:', chaos: {} as never })).rejects.toThrow('chaos')
   })

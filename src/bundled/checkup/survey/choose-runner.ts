@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { RunnerName, TestTask } from '../runners/runner.ts'
+import { codeOnly } from '../scan/code-only.ts'
 import { isNamedTest } from '../test-files.ts'
 import { exists, type Manifest, type Packages, upwards } from './packages.ts'
 import type { Tools } from './tools.ts'
@@ -55,9 +56,10 @@ export async function chooseRunner(file: string, facts: ChoiceFacts): Promise<Ch
   return forScript(file, imported ?? (await ofPackage(manifest, facts)), facts)
 }
 
-/** In a test directory only what declares tests is one; the rest are helpers. */
+/** In a test directory only what declares tests is one; the rest are helpers. Code that writes tests has them in a text. */
 function declaresTests(source: string): boolean {
-  return /^(?:(?:t|tap)\.)?(?:describe|suite|it|test)(?:\.\w+)*\s*\(/m.test(source)
+  const code = codeOnly(source, 'javascript')
+  return /^(?:(?:t|tap)\.)?(?:describe|suite|it|test)(?:\.\w+)*\s*\(/m.test(code)
 }
 
 async function forScript(file: string, runner: ScriptRunner, { root, packages }: ChoiceFacts): Promise<Choice> {

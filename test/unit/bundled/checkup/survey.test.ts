@@ -112,6 +112,7 @@ describe('the survey', () => {
       'test/adds.js': "import test from 'node:test'\ntest('a', () => {})",
       'test/make.js': "import { mock } from 'node:test'\nexport const make = mock.fn()",
       'test/support/more.js': "import test from 'node:test'\ntest('b', () => {})",
+      'test/writes.js': "export const file = `import test from 'node:test'\n\ntest('c', () => {})\n`",
     })
     expect((await survey({ path: root, signal })).tests.map(({ file }) => file)).toEqual(['test/adds.js'])
   })
