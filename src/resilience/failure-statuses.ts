@@ -78,7 +78,7 @@ export function kindByBareStatus(
   if (provider === 'groq' && status === 498) return 'overloaded'
   // OpenAI's limiter always tells its limits; a bare 429 was sent before it, by billing.
   if (provider === 'openai' && status === 429) {
-    const limited = Object.keys(headers).some(name => name.startsWith('x-ratelimit') || name.includes('retry'))
+    const limited = Object.keys(headers).some(name => name.includes('ratelimit') || name.includes('retry'))
     return limited ? undefined : 'quota_exhausted'
   }
   return undefined
