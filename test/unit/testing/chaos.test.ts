@@ -150,7 +150,8 @@ describe('chaos', () => {
   ])('refuses what it does not know', (make, message) => expect(make).toThrow(message))
 
   it('names the profiles that there are once', () => {
-    expect(() => chaos('nonsense')).toThrow(/^(?:(?!none, crashes)[^])*none, crashes, disk(?:(?!none, crashes)[^])*$/)
+    const list = 'none, crashes, disk'
+    expect(() => chaos('nonsense')).toThrow(new RegExp(`^((?!${list}).)*${list}((?!${list}).)*$`, 's'))
   })
 
   it('refuses what is no chaos', async () => {

@@ -10,7 +10,7 @@ function written(input: unknown): string {
 
 /** What the language makes of the literal in the file. */
 function evaluated(file: string): RunRecording {
-  const literal = /^const recording: RunRecording = ([^]*?\n\})$/m.exec(file)?.[1]
+  const literal = /^const recording: RunRecording = (.*?\n\})$/ms.exec(file)?.[1]
   return Function(`return (${literal})`)() as RunRecording
 }
 
