@@ -10,22 +10,56 @@ type Rest = Omit<RunWrite, 'runId' | 'state' | 'journal'>
 export type PackedWrites = readonly (string | number | null | Rest)[]
 
 export function packWrites(writes: readonly RunWrite[]): PackedWrites {
-  const packed: (string | number | null | Rest)[] = []
+  // Of its full length from the start: a list that grows is copied again and again.
+  const packed = new Array<string | number | null | Rest>(packedLength(writes))
+  let place = 0
+  const put = (value: string | number | null | Rest): void => {
+    packed[place++] = value
+  }
   for (const write of writes) {
     const { runId, state, journal } = write
-    packed.push(runId, restOf(write))
-    if (!state) packed.push(null)
-    else {
-      const { status, snapshot, seq, updatedAt, endedAt, counters, outcome } = state
-      packed.push(status, snapshot, seq, updatedAt, endedAt, counters, outcome)
-    }
-    packed.push(journal?.length ?? null)
-    for (const row of journal ?? []) {
-      const { seq, at, type, schemaVersion, stage = null, attempt = null, incarnation = null, data } = row
-      packed.push(seq, at, type, schemaVersion, stage, attempt, incarnation, data)
-    }
+    put(runId)
+    put(restOf(write))
+    if (state) putState(put, state)
+    else put(null)
+    put(journal?.length ?? null)
+    for (const row of journal ?? none) putRow(put, row)
   }
   return packed
+}
+
+const none: readonly JournalRow[] = []
+const valuesOfState = 7
+const valuesOfRow = 8
+
+function packedLength(writes: readonly RunWrite[]): number {
+  let length = 0
+  for (const { state, journal } of writes)
+    length += 3 + (state ? valuesOfState : 1) + (journal?.length ?? 0) * valuesOfRow
+  return length
+}
+
+type Put = (value: string | number | null) => void
+
+function putState(put: Put, { status, snapshot, seq, updatedAt, endedAt, counters, outcome }: RunState): void {
+  put(status)
+  put(snapshot)
+  put(seq)
+  put(updatedAt)
+  put(endedAt)
+  put(counters)
+  put(outcome)
+}
+
+function putRow(put: Put, row: JournalRow): void {
+  put(row.seq)
+  put(row.at)
+  put(row.type)
+  put(row.schemaVersion)
+  put(row.stage ?? null)
+  put(row.attempt ?? null)
+  put(row.incarnation ?? null)
+  put(row.data)
 }
 
 export function unpackWrites(packed: PackedWrites): RunWrite[] {

@@ -19,12 +19,9 @@ import { beginningOf, type Operation, type Step, stepOf } from './step-of.ts'
 const mostSteps = 4096
 
 export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachine, isWatched: () => boolean): TMachine {
-  const steps = new Map<string, Step | undefined>()
+  const steps = createSteps()
   let beginning: { readonly step: Step | undefined } | undefined
   const { context } = machine.config as { context?: unknown }
-  /** A snapshot that was replayed shares its value with the one before it. */
-  const nameOf = createStateNames()
-
   return overriding(machine, {
     getInitialSnapshot(scope: AnyActorScope, input: unknown) {
       if (isWatched() || (beginning && !beginning.step)) return machine.getInitialSnapshot(scope, input as never)
@@ -39,25 +36,49 @@ export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachin
     transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: AnyActorScope) {
       const transit = () => machine.transition(snapshot as never, event as never, scope) as AnyMachineSnapshot
       if (isWatched() || event.type === 'xstate.stop' || snapshot.status !== 'active') return transit()
-      const key = `${nameOf(snapshot.value)} ${event.type}`
-      const known = steps.get(key)
-      if (known && canReplay(known, snapshot)) return replay(known, snapshot.context, snapshot.children, event, scope)
+      const known = steps.find(snapshot.value, event.type)
+      if (known !== undefined && known !== 'differs' && canReplay(known, snapshot))
+        return replay(known, snapshot.context, snapshot.children, event, scope)
       const next = transit()
-      if (!known && !steps.has(key) && steps.size < mostSteps) steps.set(key, stepOf(snapshot, event, next))
+      if (known === undefined && !steps.isFull())
+        steps.keep(snapshot.value, event.type, stepOf(snapshot, event, next) ?? 'differs')
       return next
     },
   })
 }
 
-function createStateNames(): (value: AnyMachineSnapshot['value']) => string {
-  const names = new WeakMap<object, string>()
-  return value => {
-    if (typeof value === 'string') return value
-    const known = names.get(value)
-    if (known !== undefined) return known
-    const name = JSON.stringify(value)
-    names.set(value, name)
-    return name
+type StateValue = AnyMachineSnapshot['value']
+
+/** By state and type of the event; `differs`: it is not the same each time. */
+interface Steps {
+  find(state: StateValue, type: string): Step | 'differs' | undefined
+  isFull(): boolean
+  keep(state: StateValue, type: string, step: Step | 'differs'): void
+}
+
+/** Two maps instead of one key of both names, which would be a new text for each event. */
+function createSteps(): Steps {
+  const byState = new Map<string, Map<string, Step | 'differs'>>()
+  /** A snapshot that was replayed shares its value with the one before it. */
+  const byValue = new WeakMap<object, Map<string, Step | 'differs'>>()
+  let kept = 0
+  const ofState = (state: StateValue): Map<string, Step | 'differs'> | undefined => {
+    if (typeof state === 'string') return byState.get(state)
+    const known = byValue.get(state)
+    if (known) return known
+    const found = byState.get(JSON.stringify(state))
+    if (found) byValue.set(state, found)
+    return found
+  }
+  return {
+    find: (state, type) => ofState(state)?.get(type),
+    isFull: () => kept >= mostSteps,
+    keep(state, type, step) {
+      kept++
+      const steps = ofState(state) ?? new Map<string, Step | 'differs'>()
+      steps.set(type, step)
+      byState.set(typeof state === 'string' ? state : JSON.stringify(state), steps)
+    },
   }
 }
 
@@ -117,8 +138,8 @@ function carryOut(
 function outputOf(end: NonNullable<Step['end']>, context: unknown, event: EventObject, self: AnyActorRef): unknown {
   const resolve = (output: unknown, from: EventObject): unknown =>
     typeof output === 'function' ? output({ context, event: from, self }) : output
-  const { output } = end.machine.root as { output?: unknown }
+  const { output } = end.node.machine.root as { output?: unknown }
   if (output === undefined) return undefined
-  const done = { type: `xstate.done.state.${end.id}`, output: resolve(end.output, event) }
+  const done = { type: end.doneType, output: resolve(end.node.output, event) }
   return resolve(output, done)
 }

@@ -29,8 +29,15 @@ export interface Step {
   readonly changesChildren: boolean
   /** The snapshot that it led to; of the next one the context, the children and the output are its own. */
   readonly template: AnyMachineSnapshot
-  /** The final state that ends the machine, if this step does. */
-  readonly end: StateNode | undefined
+  /** How it ends the machine, if it does. */
+  readonly end: End | undefined
+}
+
+export interface End {
+  /** The final state. */
+  readonly node: StateNode
+  /** The type of the event in which its output reaches that of the machine. */
+  readonly doneType: string
 }
 
 /** The step that led from `before` to `after` on an event of this type; undefined if it may differ another time. */
@@ -81,7 +88,13 @@ function stepFrom(
   const known = operations.filter(operation => operation !== undefined)
   if (known.length < operations.length || hasHistory(machine.root)) return undefined
   const changesChildren = letsGo.length > 0 || known.some(({ kind }) => kind === 'invoke')
-  return { letsGo, operations: known, changesChildren, template, end }
+  return {
+    letsGo,
+    operations: known,
+    changesChildren,
+    template,
+    end: end && { node: end, doneType: `xstate.done.state.${end.id}` },
+  }
 }
 
 const firstFirst = (left: StateNode, right: StateNode): number => left.order - right.order

@@ -61,12 +61,14 @@ export const freshCounters = (): Counters => ({
   childRestarts: 0,
 })
 
+const labels = Object.keys(freshCounters()).map(name => [name as keyof Counters, `"${name}":`] as const)
+
 /** As JSON, without those that stand where they began: they are written with every step of a run. */
 export function countersText(counters: Counters): JsonText {
   let text = ''
-  for (const name in counters) {
-    const value = counters[name as keyof Counters]
-    if (value !== 0 && value !== false) text += `${text === '' ? '' : ','}"${name}":${value}`
+  for (const [name, label] of labels) {
+    const value = counters[name]
+    if (value !== 0 && value !== false) text += (text === '' ? '{' : ',') + label + value
   }
-  return `{${text}}`
+  return text === '' ? '{}' : `${text}}`
 }
