@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import type { Store } from '../../src/store/store.ts'
 import { newRun, stateOf } from '../../src/testing/conformance/store-case.ts'
 import { storeConformance } from '../../src/testing/store-conformance.ts'
+import { defineWorkflow } from '../../src/workflow/define-workflow.ts'
 import { storeWithThread, untilInThread } from '../support/writer-thread.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'holdfast-thread-'))
@@ -56,5 +58,26 @@ describe('a store whose owner writes in a thread of its own', () => {
     await store.close()
     expect(await store.unfinished()).toEqual(['a'])
     await store.close()
+  })
+
+  test('is written some of many runs while the functions of others work', async () => {
+    let underWay = 0
+    let workedMeanwhile = 0
+    const store = open()
+    const commit: Store['commit'] = async (epoch, writes) => {
+      underWay++
+      await store.commit(epoch, writes)
+      underWay--
+    }
+    const work = async () => {
+      if (underWay > 0) workedMeanwhile++
+    }
+    const workflow = defineWorkflow({ name: 'many', version: '1' }).stage('a', work).stage('b', work).stage('c', work)
+    const runtime = await createRuntime({ store: { ...store, commit }, workflows: [workflow], logger: false })
+    const runs = await Promise.all(Array.from({ length: 200 }, () => runtime.start(workflow)))
+    const results = await Promise.all(runs.map(run => run.result()))
+    expect(results.every(({ success }) => success)).toBe(true)
+    expect(workedMeanwhile).toBeGreaterThan(0)
+    await runtime.close()
   })
 })
