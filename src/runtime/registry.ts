@@ -30,8 +30,10 @@ export function createRegistry(workflows: readonly AnyWorkflow[], names: KnownNa
     const definition = definitionOf(workflow)
     const source = sourceOf(workflow)
     if (source !== undefined) sources.set(definition, source)
-    checkNames(definition, names)
     const known = byName.get(definition.name) ?? []
+    // As with every start but the first: it has been checked, stage by stage.
+    if (known[0] === definition) return false
+    checkNames(definition, names)
     if (known.some(other => isSame(other, definition))) {
       // The same definition, given again: its functions may be of a newer load of the file.
       byName.set(definition.name, [definition, ...known.filter(other => !isSame(other, definition))])
