@@ -7,11 +7,11 @@ import { encodeError } from '../../errors.ts'
 import type { Store } from '../../store/store.ts'
 import type { RunServices } from '../run/live.ts'
 import { ActorRun } from '../run/live-run.ts'
-import { createParking, type Parking } from '../run/parking.ts'
-import { createSleepers, type Sleepers } from '../run/sleepers.ts'
 import type { Adoption } from './adoption.ts'
 import type { Ends } from './ends.ts'
+import { createParking, type Parking } from './parking.ts'
 import type { RunsInMemory } from './runs-in-memory.ts'
+import { createSleepers, type Sleepers } from './sleepers.ts'
 
 export interface PassivationParts {
   readonly store: Store
