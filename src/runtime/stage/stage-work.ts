@@ -4,9 +4,10 @@
  * stage has gone on without it.
  */
 import type { StageFailure, StageMachineContext, StageMachineEvent } from '../../../machines/stage.machine.ts'
-import { decodeError, type EncodedError, encodeError, HoldfastError, StageError } from '../../errors.ts'
+import { decodeError, type EncodedError, encodeError, StageError } from '../../errors.ts'
 import type { JsonText } from '../../store/store.ts'
 import { encodeResult } from '../../workflow/results.ts'
+import type { Remedy } from '../api.ts'
 import type { LiveStage } from '../run/live.ts'
 import type { PreflightReport } from '../run/run-facts.ts'
 import { bounded } from './bounded-work.ts'
@@ -54,15 +55,11 @@ export function applyRemedy(stage: WorkingStage, signal: AbortSignal, context: S
   const where = { stage: stage.name }
   const name = context.policy.remedies[context.remediesTried] as string
   run.afterCommit(() => {
-    const remedy = Object.hasOwn(run.services.remedies, name) ? run.services.remedies[name] : undefined
-    const applied = remedy
-      ? inTime(stage, `remedy '${name}' of stage '${stage.name}'`, signal, own =>
-          remedy({ runId: run.id, stage: stage.name, error: errorOf(context.failure), signal: own }),
-        )
-      : Promise.reject(
-          new HoldfastError('invalid_options', `there is no remedy '${name}'; give it to createRuntime({ remedies })`),
-        )
-    applied.then(
+    // A workflow that names a remedy which is not there is refused when it is registered.
+    const remedy = run.services.remedies[name] as Remedy
+    inTime(stage, `remedy '${name}' of stage '${stage.name}'`, signal, own =>
+      remedy({ runId: run.id, stage: stage.name, error: errorOf(context.failure), signal: own }),
+    ).then(
       () =>
         conclude(stage, signal, () => {
           run.journal('remedy.applied', { remedy: name }, where)
