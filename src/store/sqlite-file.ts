@@ -129,7 +129,7 @@ export class StoreFile {
 
   async describe(driver: SqliteDriver): Promise<StoreDescription> {
     const claim = this.#claim
-    const ofThread = await claim?.writer.threadSettings()
+    const place = await claim?.writer.place()
     const connection = this.#connection(driver)
     return {
       kind: 'sqlite',
@@ -140,8 +140,8 @@ export class StoreFile {
         driver: driver.name,
         ...(connection ? fileSettings(connection.database) : {}),
         // Of the connection that commits.
-        ...(claim ? (ofThread ?? durabilityOf(claim.database)) : {}),
-        ...(claim ? { commits_in: ofThread ? 'a thread of their own' : 'the thread that asks' } : {}),
+        ...(claim ? (place?.settings ?? durabilityOf(claim.database)) : {}),
+        ...(place ? { commits_in: place.commitsIn } : {}),
       },
     }
   }

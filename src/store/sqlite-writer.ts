@@ -31,6 +31,11 @@ export interface WriterThreadOptions {
   readonly afterCommits: number
 }
 
+export interface CommitPlace {
+  readonly commitsIn: string
+  readonly settings?: Readonly<Record<string, string | number>>
+}
+
 export class SqliteWriter {
   readonly #options: SqliteWriterOptions
   #busyCommits = 0
@@ -72,9 +77,16 @@ export class SqliteWriter {
     doing(this.#options.location, 'the reply to a command', () => this.#options.writes.reply(epoch, commandId, reply))
   }
 
-  /** The settings of the thread's connection; undefined while there is none. */
-  async threadSettings(): Promise<Readonly<Record<string, string | number>> | undefined> {
-    return this.#thread?.ask('settings', undefined)
+  /** Where commits are made; of a thread that lives, with the settings of its connection. */
+  async place(): Promise<CommitPlace> {
+    const thread = this.#thread
+    if (!thread) return { commitsIn: 'the thread that asks' }
+    try {
+      return { commitsIn: 'a thread of their own', settings: await thread.ask('settings', undefined) }
+    } catch (error) {
+      if (!thread.hasEnded) throw error
+      return { commitsIn: 'a thread that has ended: nothing is written any more' }
+    }
   }
 
   /** Resolves when everything that was asked is done, and the thread has let go of the file. */
@@ -126,6 +138,10 @@ class WriterThread {
     } catch {
       return undefined
     }
+  }
+
+  get hasEnded(): boolean {
+    return this.#failure !== undefined
   }
 
   ask<TName extends OperationName>(name: TName, asked: ThreadOperations[TName]['asked']): Promise<Answer<TName>> {

@@ -131,4 +131,24 @@ describe('the writes of an owner', () => {
     expect(here).toEqual([])
     await writer.close()
   })
+
+  it('say where they are made: here, in the thread, or nowhere since it died', async () => {
+    expect(await createWorld().writer.place()).toEqual({ commitsIn: 'the thread that asks' })
+    const { writer, worker } = await withThread()
+    const alive = writer.place()
+    worker.answer({ id: 1, answer: { synchronous: 2 } })
+    expect(await alive).toEqual({ commitsIn: 'a thread of their own', settings: { synchronous: 2 } })
+    const dying = writer.place()
+    worker.emit('exit', 1)
+    for (const told of [await dying, await writer.place()])
+      expect(told).toEqual({ commitsIn: 'a thread that has ended: nothing is written any more' })
+    await writer.close()
+  })
+
+  it('tell a failure to read the settings of a thread that lives', async () => {
+    const { writer, worker } = await withThread()
+    const told = writer.place().catch((error: unknown) => error)
+    worker.answer({ id: 1, error: encodeError(new Error('disk I/O error')) })
+    expect(await told).toMatchObject({ message: 'disk I/O error' })
+  })
 })
