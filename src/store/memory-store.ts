@@ -153,7 +153,7 @@ interface StoredRecord {
   readonly id: string
   /** Its place in the order of creation, from 1. */
   readonly ordinal: number
-  readonly created: NewRun
+  created: NewRun
   readonly search: string
   state: RunState
   readonly journal: Map<number, JournalRow>
@@ -189,6 +189,10 @@ function apply(runs: Map<string, StoredRecord>, write: RunWrite, nextOrdinal: ()
   const record = write.create
     ? createRecord(runs, write.runId, write.create, nextOrdinal())
     : (runs.get(write.runId) as StoredRecord)
+  if (write.definition) {
+    const { version, definitionHash } = write.definition
+    record.created = frozen({ ...record.created, version, definitionHash })
+  }
   if (write.state) record.state = frozen(write.state)
   for (const row of write.journal ?? []) record.journal.set(row.seq, frozen(row))
   for (const row of write.ledger ?? []) record.ledger.set(JSON.stringify([row.stage, row.key]), frozen(row))

@@ -100,7 +100,9 @@ export function unpackWrites(packed: PackedWrites): RunWrite[] {
   return writes
 }
 
-function restOf({ create, ledger, setTimers, clearTimers, addSignals, consumeSignals, wake }: RunWrite): Rest | null {
-  const isRare = create ?? ledger ?? setTimers ?? clearTimers ?? addSignals ?? consumeSignals ?? wake
-  return isRare === undefined ? null : { create, ledger, setTimers, clearTimers, addSignals, consumeSignals, wake }
+function restOf(write: RunWrite): Rest | null {
+  const { create, definition, ledger, setTimers, clearTimers, addSignals, consumeSignals, wake } = write
+  const isRare = create ?? definition ?? ledger ?? setTimers ?? clearTimers ?? addSignals ?? consumeSignals ?? wake
+  if (isRare === undefined) return null
+  return { create, definition, ledger, setTimers, clearTimers, addSignals, consumeSignals, wake }
 }

@@ -122,6 +122,10 @@ export function sqliteWrites(database: SqliteDatabase, path: string): SqliteWrit
       run = lookUp(runId)
       if (runWrite.state) update(run, runWrite.state)
     }
+    if (runWrite.definition) {
+      const { version, definitionHash } = runWrite.definition
+      statements.updateDefinition.run(version, definitionHash, run.row)
+    }
     for (const row of runWrite.journal ?? []) insertJournal(runId, run.row, row)
     writeEffects(statements, run.row, runWrite)
   }
@@ -183,6 +187,7 @@ function prepareWrites(database: SqliteDatabase) {
       `INSERT INTO runs (run_id, created_at, workflow, version, definition_hash, source, tags, search,
         parent_run_id, parent_stage, options, input) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    updateDefinition: prepare('UPDATE runs SET version = ?, definition_hash = ? WHERE id = ?'),
     insertState: prepare(
       `INSERT INTO run_states (run, seq, updated_at, ended_at, counters, snapshot, outcome, status)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,

@@ -39,11 +39,9 @@ export const endedStatuses: readonly RunStatus[] = [
 
 export const isEnded = (status: RunStatus): boolean => endedStatuses.includes(status)
 
-/** What is written once, when a run is started. */
-export interface NewRun {
+/** What is written once, when a run is started; of it only the definition may be another later. */
+export interface NewRun extends DefinitionMark {
   readonly workflow: string
-  readonly version: string
-  readonly definitionHash: string
   /** The file that exports the workflow, absolute; undefined for one that was given in code or is bundled. */
   readonly source?: string | undefined
   readonly input: JsonText
@@ -53,6 +51,12 @@ export interface NewRun {
   readonly createdAt: number
   /** Set for a child run. */
   readonly parent?: { readonly runId: string; readonly stage: string } | undefined
+}
+
+/** Which definition of its workflow a run is of. */
+export interface DefinitionMark {
+  readonly version: string
+  readonly definitionHash: string
 }
 
 /** The part of a run's row that changes. */
@@ -127,6 +131,8 @@ export interface RunWrite {
   readonly runId: string
   /** Present in the first write of a run; a run of that id must not exist. */
   readonly create?: NewRun | undefined
+  /** The definition that the run goes on with from here on, in place of the one it had. */
+  readonly definition?: DefinitionMark | undefined
   readonly state?: RunState | undefined
   readonly journal?: readonly JournalRow[] | undefined
   /** Inserted, or replaced where the key exists. */

@@ -10,6 +10,8 @@ export const journalEventTypes = {
   'snapshot.refused': 'The snapshot could not be restored. data: error, snapshotHash, snapshotBytes',
   'record.corrupt': 'A row of the run is damaged in the store and was left out. data: what, message',
   'run.rebuilt': 'The run was rebuilt from its journal; what was under way starts anew.',
+  'run.migrated':
+    'The run goes on with another definition, into which `migrate` turned its snapshot. data: from, to (version, hash)',
   'run.waiting': 'Nothing in the run works; it waits. data: for[] of { stage, kind, name?, until? }',
   'run.active': 'Something in the run works again.',
   'run.paused': 'An operator held the run. data: reason',

@@ -2,12 +2,23 @@
  * What a run will write with its next commit. Everything that one event of the run changed is gathered here, so that a
  * commit holds all of it or nothing. There is one for every live run, so what few commits hold is made when it is needed.
  */
-import type { JournalRow, LedgerRow, NewRun, RunState, RunWrite, SignalRow, TimerRow, Wake } from '../../store/store.ts'
+import type {
+  DefinitionMark,
+  JournalRow,
+  LedgerRow,
+  NewRun,
+  RunState,
+  RunWrite,
+  SignalRow,
+  TimerRow,
+  Wake,
+} from '../../store/store.ts'
 
 type AddedSignal = Omit<SignalRow, 'consumed'>
 
 export class PendingWrite {
   #created: NewRun | undefined
+  #defined: DefinitionMark | undefined
   #journal: JournalRow[] = []
   #ledger: Map<string, LedgerRow> | undefined
   /** By key; null for one that is cleared. */
@@ -18,6 +29,11 @@ export class PendingWrite {
 
   create(run: NewRun): void {
     this.#created = run
+  }
+
+  /** The run goes on with another definition than before. */
+  define(definition: DefinitionMark): void {
+    this.#defined = definition
   }
 
   journal(row: JournalRow): void {
@@ -63,6 +79,7 @@ export class PendingWrite {
       runId,
       state,
       create: this.#created,
+      definition: this.#defined,
       journal: journal.length > 0 ? journal : undefined,
       ledger: this.#ledger && [...this.#ledger.values()],
       setTimers: timers && [...timers.values()].filter(timer => timer !== null),
@@ -72,6 +89,7 @@ export class PendingWrite {
       wake: this.#woken,
     }
     this.#created = undefined
+    this.#defined = undefined
     if (journal.length > 0) this.#journal = []
     this.#ledger = undefined
     this.#timers = undefined

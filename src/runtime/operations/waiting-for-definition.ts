@@ -1,8 +1,10 @@
 /**
  * A run that was begun with a definition which this runtime was not given: it is never guessed onto another. It waits
- * for that definition, or for a `migrate`, and its journal says so.
+ * for that definition, or for a `migrate`, and its journal says so. What was under way in it goes on by itself where that
+ * is given: a timer that is due already has each process try.
  */
 import type { JournalRow, RunRow, RunWrite } from '../../store/store.ts'
+import type { TimerPurpose } from '../commits/timer-purpose.ts'
 import { createRows } from './reopen.ts'
 
 /** Undefined where the last row of the journal says so already. */
@@ -30,5 +32,6 @@ export function waitingForDefinition(
       outcome,
     },
     journal: journal.rows,
+    setTimers: [{ key: 'definition', dueAt: now, data: JSON.stringify({ kind: 'wake' } satisfies TimerPurpose) }],
   }
 }

@@ -5,14 +5,13 @@
  */
 import { encodeError, HoldfastError, RunNotFoundError, SnapshotError } from '../../errors.ts'
 import { isEnded, type NewRun, type RunRow, type RunWrite, type Store, type StoredRun } from '../../store/store.ts'
-import type { WorkflowDefinition } from '../../workflow/definition.ts'
-import { encodeJson } from '../../workflow/results.ts'
 import { waitingForDefinition } from '../operations/waiting-for-definition.ts'
 import type { Registry } from '../registry.ts'
-import { condemn, unreadable } from '../run/condemned.ts'
 import type { RunServices } from '../run/live.ts'
 import { ActorRun } from '../run/live-run.ts'
 import { rememberedTypes } from '../run/recall.ts'
+import { condemn, unreadable } from './condemned.ts'
+import { migrated } from './migration.ts'
 import { cancelOrphan, endedParents } from './orphans.ts'
 import { asleep, type RunsInMemory } from './runs-in-memory.ts'
 
@@ -92,9 +91,10 @@ export class Adoption {
     return outcomes
   }
 
-  /** A run whose definition has changed waits for it, and says so to who lists the runs; a paused one stays paused. */
+  /** A run whose definition has changed waits for it, and says so to who lists the runs; what an operator began stays. */
   async leaveWaiting(run: RunRow, error: unknown): Promise<void> {
-    if (!(error instanceof SnapshotError) || error.code !== 'workflow_changed' || run.status === 'paused') return
+    if (!(error instanceof SnapshotError) || error.code !== 'workflow_changed') return
+    if (run.status === 'paused' || run.status === 'cancelling') return
     const { store, services } = this.#parts
     const [last] = await store.readJournal(run.id, { after: run.seq - 1, limit: 1 })
     const write = waitingForDefinition(run, last, error, services.clock.now())
@@ -149,10 +149,15 @@ export class Adoption {
   #revive(stored: StoredRun): ActorRun {
     const { registry, services, memory } = this.#parts
     const definition = registry.definitionFor(stored.run)
-    const run = new ActorRun(stored.run.id, definition, specOf(stored.run), services, migrated(stored, definition))
+    const { stored: known, migration } = migrated(stored, definition)
+    const run = new ActorRun(known.run.id, definition, specOf(known.run), services, known)
     memory.hold(run)
-    const hasNotBegun = stored.run.status === 'waiting' && stored.run.snapshot === null
-    if (stored.run.status === 'pending' || hasNotBegun) {
+    if (migration) {
+      run.journal('run.migrated', migration)
+      run.pending.define(migration.to)
+    }
+    const hasNotBegun = known.run.status === 'waiting' && known.run.snapshot === null
+    if (known.run.status === 'pending' || hasNotBegun) {
       run.status = 'pending'
       run.timers.rearm()
       memory.launchOrEnqueue(run)
@@ -164,21 +169,6 @@ export class Adoption {
 function specOf(row: RunRow): NewRun {
   const { workflow, version, definitionHash, source, input, options, tags, createdAt, parent } = row
   return { workflow, version, definitionHash, source, input, options, tags, createdAt, parent }
-}
-
-/** The stored run with its snapshot turned into one of the definition that it goes on with. */
-function migrated(stored: StoredRun, definition: WorkflowDefinition): StoredRun {
-  const { run } = stored
-  const same = run.definitionHash === definition.hash && run.version === definition.version
-  if (same || !definition.migrate || run.snapshot === null) return stored
-  const snapshot = definition.migrate(JSON.parse(run.snapshot), { version: run.version, hash: run.definitionHash })
-  return {
-    ...stored,
-    run: {
-      ...run,
-      snapshot: encodeJson(snapshot, `what \`migrate\` of workflow '${definition.name}' returned`) ?? null,
-    },
-  }
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

@@ -54,6 +54,17 @@ export const writingCases: readonly StoreCase[] = [
     await store.commit(epoch, [start('new'), sound, { runId: 'old', journal: [event(2)] }])
   }),
 
+  claimedCase('a write that names another definition changes it, and nothing else of the run', async (store, epoch) => {
+    await store.commit(epoch, [start('r', { state: stateOf() }), start('other')])
+    const definition = { version: '2', definitionHash: 'def' }
+    await store.commit(epoch, [{ runId: 'r', definition, state: stateOf({ seq: 1 }), journal: [event(1)] }])
+    const expected = { id: 'r', ...newRun(), ...definition, ...stateOf({ seq: 1 }) }
+    assert.deepEqual(await store.readRun('r'), expected)
+    assert.deepEqual((await store.load(['r'], []))[0]?.run, expected)
+    assert.equal((await store.readRun('other'))?.version, '1')
+    await assert.rejects(store.commit(epoch, [{ runId: 'nobody', definition }]), { code: 'run_not_found' })
+  }),
+
   claimedCase('a run can be created and written again in one batch, but not created twice', async (store, epoch) => {
     await assert.rejects(store.commit(epoch, [start('r'), start('r')]), { code: 'run_conflict' })
     await store.commit(epoch, [start('r'), { runId: 'r', state: stateOf({ seq: 1 }), journal: [event(1)] }])

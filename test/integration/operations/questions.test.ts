@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { type AnyStateMachine, setup } from 'xstate'
 import { z } from 'zod'
 import { createClient } from '../../../src/runtime/client.ts'
+import type { OperatedRuntime } from '../../../src/runtime/operations/operations-api.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import { workflowFromMachine } from '../../../src/workflow/own-machine.ts'
 import { createWorld, settle } from '../../support/runtime-world.ts'
@@ -124,36 +125,142 @@ describe('a run whose definition has changed', () => {
     expect(await world.store.readRun('r')).toEqual(before)
   })
 
-  it('of a machine of one’s own migrates where it says how, and is never guessed onto another', async () => {
-    const world = createWorld()
+  describe('of a machine of one’s own', () => {
+    type Migrate = (snapshot: { value: unknown }, from: { version: string }) => unknown
     const machineOf = (state: string) =>
-      setup({ types: {} as { events: { type: 'GO' } } }).createMachine({
+      setup({ types: {} as { events: { type: 'GO' } | { type: 'STAY' } } }).createMachine({
         id: 'own',
         initial: state,
-        states: { [state]: { on: { GO: 'end' } }, end: { type: 'final' } },
+        states: { [state]: { on: { GO: 'end', STAY: state } }, end: { type: 'final' } },
       } as never) as unknown as AnyStateMachine
-    const old = workflowFromMachine({ name: 'own', version: '1', machine: machineOf('early') })
-    const first = await world.open({ workflows: [old] })
-    await first.start(old, undefined as never, { id: 'r' })
-    await world.clock.advance('1m')
-    await first.close()
-    const changed = workflowFromMachine({ name: 'own', version: '2', machine: machineOf('late') })
-    const second = await world.open({ workflows: [changed] })
-    expect((await second.list({ status: 'waiting' })).items).toMatchObject([{ waitingFor: [{ kind: 'definition' }] }])
-    await second.close()
-    const migrating = workflowFromMachine({
-      name: 'own',
-      version: '2',
-      machine: machineOf('late'),
-      migrate: (snapshot, from) => {
-        expect(from.version).toBe('1')
-        return JSON.parse(JSON.stringify(snapshot).replaceAll('early', 'late'))
-      },
+    const own = (version: string, state: string, migrate?: Migrate) =>
+      workflowFromMachine({ name: 'own', version, machine: machineOf(state), migrate: migrate as never })
+
+    async function begun() {
+      const world = createWorld()
+      const old = own('1', 'early')
+      const first = await world.open({ workflows: [old] })
+      await first.start(old, undefined as never, { id: 'r' })
+      await world.clock.advance('1m')
+      await first.close()
+      return { world, old }
+    }
+    const waits = (runtime: OperatedRuntime) => runtime.list({ status: 'waiting' }).then(({ items }) => items)
+
+    it('is never guessed onto another', async () => {
+      const { world } = await begun()
+      const second = await world.open({ workflows: [own('2', 'late')] })
+      expect(await waits(second)).toMatchObject([{ version: '1', waitingFor: [{ kind: 'definition' }] }])
+      await second.close()
     })
-    const third = await world.open({ workflows: [migrating] })
-    const run = await third.get('r')
-    await run.signal('GO', {})
-    expect(await settle(world.clock, run.result())).toMatchObject({ status: 'completed' })
+
+    it('migrates once, from the snapshot of its machine, and is of the new definition from then on', async () => {
+      const { world } = await begun()
+      const asked: unknown[] = []
+      const migrating = own('2', 'late', (snapshot, from) => {
+        asked.push([snapshot.value, from.version])
+        return { ...snapshot, value: 'late' }
+      })
+      for (let processes = 0; processes < 3; processes++) {
+        const runtime = await world.open({ workflows: [migrating] })
+        await (await runtime.get('r')).signal('STAY', {})
+        await world.clock.advance('1s')
+        expect(await waits(runtime)).toMatchObject([{ version: '2', waitingFor: [{ kind: 'event' }] }])
+        await runtime.close()
+      }
+      expect(asked).toEqual([['early', '1']])
+      const told = (await world.store.readJournal('r')).filter(({ type }) => type === 'run.migrated')
+      expect(told.map(({ data }) => JSON.parse(data))).toMatchObject([{ from: { version: '1' }, to: { version: '2' } }])
+      const last = await world.open({ workflows: [own('2', 'late')] })
+      const run = await last.get('r')
+      await run.signal('GO', {})
+      expect(await settle(world.clock, run.result())).toMatchObject({ status: 'completed', version: '2' })
+      await last.close()
+    })
+
+    it.each<[string, Migrate, string]>([
+      [
+        'throws',
+        () => {
+          throw new Error('no idea')
+        },
+        'to version 2: no idea',
+      ],
+      ['gives a state that is not there', snapshot => snapshot, 'early'],
+      ['gives no snapshot', () => undefined, 'no value or no status'],
+      ['gives what is no JSON', snapshot => ({ ...snapshot, value: 'late', context: { n: 1n } }), '.context.n'],
+      [
+        'gives an actor that is not there',
+        snapshot => ({ ...snapshot, value: 'late', children: { x: { src: 'gone', snapshot: { status: 'active' } } } }),
+        "actor 'x' of 'gone'",
+      ],
+    ])('stays as it was where `migrate` %s, says why, and goes on where that is mended', async (_, migrate, text) => {
+      const { world, old } = await begun()
+      const before = await world.store.readRun('r')
+      const second = await world.open({ workflows: [own('2', 'late', migrate)] })
+      const refused = await (await second.get('r')).signal('GO', {}).catch(error => error)
+      expect(refused).toMatchObject({ code: 'workflow_changed', message: expect.stringContaining(text) })
+      expect(await waits(second)).toMatchObject([{ version: '1', waitingFor: [{ kind: 'definition' }] }])
+      await second.close()
+      expect((await world.store.readRun('r'))?.snapshot).toBe(before?.snapshot)
+      const third = await world.open({ workflows: [old] })
+      const run = await third.get('r')
+      await run.signal('GO', {})
+      expect(await settle(world.clock, run.result())).toMatchObject({ status: 'completed', version: '1' })
+      await third.close()
+    })
+  })
+
+  it('goes on by itself with what was under way in it where its definition is back', async () => {
+    const world = createWorld()
+    let hangs = true
+    const old = begin()
+      .stage('a', () => 1)
+      .stage('b', () => (hangs ? new Promise<number>(() => {}) : 2))
+    const first = await world.open({ workflows: [old] })
+    const run = await first.start(old, undefined, { id: 'r' })
+    await world.clock.advance('1s')
+    expect(await run.status()).toBe('running')
+    await first.close({ grace: 0 })
+    hangs = false
+    for (let times = 0; times < 2; times++) {
+      const second = await world.open({ workflows: [begin('2').stage('other', () => 1)] })
+      await world.clock.advance('1h')
+      expect((await second.list({ status: 'waiting' })).items).toMatchObject([{ waitingFor: [{ kind: 'definition' }] }])
+      await second.close()
+    }
+    const third = await world.open({ workflows: [old] })
+    expect(await settle(world.clock, (await third.get('r')).result(), 1000, 60_000)).toMatchObject({ output: 2 })
+    await third.close()
+  })
+
+  it('and that was being cancelled is cancelled where its definition is back, with its compensations', async () => {
+    const world = createWorld()
+    const undone: string[] = []
+    let hangs = true
+    const undo = (): Promise<void> | undefined => {
+      if (hangs) return new Promise(() => {})
+      undone.push('a')
+      return undefined
+    }
+    const old = begin()
+      .stage('a', { compensate: undo }, () => 1)
+      .stage('b', ({ waitFor }) => waitFor('go'))
+    const first = await world.open({ workflows: [old] })
+    const run = await first.start(old, undefined, { id: 'r' })
+    await world.clock.advance('1s')
+    await run.cancel('enough')
+    await first.close({ grace: 0 })
+    hangs = false
+    const second = await world.open({ workflows: [begin('2').stage('other', () => 1)] })
+    expect((await second.list()).items).toMatchObject([{ id: 'r', status: 'cancelling' }])
+    await second.close()
+    const third = await world.open({ workflows: [old] })
+    expect(await settle(world.clock, (await third.get('r')).result())).toMatchObject({
+      status: 'cancelled',
+      error: { message: 'enough' },
+    })
+    expect(undone).toEqual(['a'])
     await third.close()
   })
 })

@@ -33,6 +33,7 @@ const write: fc.Arbitrary<RunWrite> = fc.record({
       parent: maybe(fc.record({ runId: text, stage: text })),
     }),
   ),
+  definition: maybe(fc.record({ version: text, definitionHash: text })),
   state: maybe(
     fc.record({
       status: fc.constantFrom(...runStatuses),
