@@ -2,15 +2,7 @@
  * A command about one run, given to whoever has it: the live owner of the store through the store, or, where there is
  * none, a runtime of this process that takes the run up for that and lets go of it again.
  */
-import {
-  type Client,
-  type CommandAnswer,
-  type CommandArguments,
-  type CommandName,
-  HoldfastError,
-  type Run,
-  type RunReport,
-} from '../index.ts'
+import type { Client, CommandAnswer, CommandArguments, CommandName, Run, RunReport } from '../index.ts'
 import { errorCodeOf } from './exit-codes.ts'
 import { createWorkflowLoader } from './load-workflow.ts'
 import { asOwner, beside } from './open-store.ts'
@@ -25,7 +17,7 @@ export interface CommandOutcome extends CommandAnswer {
 /** The commands that apply to a run that has not ended. */
 export type OpenRunCommand = 'cancel' | 'pause' | 'resume' | 'signal'
 
-/** @throws RunNotFoundError; HoldfastError `run_not_open owner_silent` and whatever refuses the command */
+/** @throws RunNotFoundError; HoldfastError `run_not_open run_imported owner_silent` and whatever refuses the command */
 export function commandRun(
   session: Session,
   runId: string,
@@ -33,18 +25,8 @@ export function commandRun(
   args: CommandArguments,
 ): Promise<CommandOutcome> {
   return beside(session, async client => {
-    const report = await openRun(client, runId)
+    const report = await client.getOpen(runId)
     return (await handOver(client, runId, name, args)) ?? takeOver(session, client, report, name, args)
-  })
-}
-
-/** @throws RunNotFoundError; HoldfastError `run_not_open` */
-export async function openRun(client: Client, runId: string): Promise<RunReport> {
-  const report = await client.get(runId)
-  if (report.endedAt === undefined) return report
-  throw new HoldfastError('run_not_open', `run ${runId} has ended as ${report.status}, so this does not apply to it`, {
-    runId,
-    status: report.status,
   })
 }
 

@@ -25,7 +25,8 @@ const hints: Partial<Record<ErrorCode, string>> = {
   run_open: 'holdfast runs show <id> says how it stands; resume, pause, cancel and fork apply to it',
   run_imported: 'holdfast fork <id> --from <stage> makes a run of this store from it',
   workflow_unknown: 'go on with it from the program that has its workflow',
-  workflow_changed: 'put the definition that it was begun with back, or start a new run',
+  workflow_changed:
+    'put back what it was begun with, give its machine a `migrate`, or go over to the new one: holdfast fork <id> --from <stage>',
   workflow_not_found: 'check the path, or name a bundled workflow',
   file_not_found: 'check the path',
   workflow_invalid: 'mend the file and start again',

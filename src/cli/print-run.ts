@@ -24,6 +24,7 @@ export function showLines(view: RunView): string[] {
     report.endedAt === undefined
       ? `  age       ${formatMs(Math.max(0, now - report.createdAt))}`
       : `  ended     ${new Date(report.endedAt).toISOString()} after ${formatMs(report.endedAt - report.createdAt)}`,
+    ...(report.isImported ? ['  imported  from a bundle: it never goes on here'] : []),
     ...(report.parent === undefined ? [] : [`  parent    ${report.parent}`]),
     ...(report.tags.length === 0 ? [] : [`  tags      ${report.tags.join(', ')}`]),
     ...stageLines(board, now),
@@ -60,13 +61,41 @@ function endLines({ result }: RunReport): string[] {
   ]
 }
 
-function nextLines({ report, owner, command }: RunView): string[] {
-  const events = `events: ${command(`runs events ${quoted(report.id)}`)}`
-  if (report.endedAt !== undefined) return [events]
-  if (owner)
-    return [`process ${owner.pid} on ${owner.host} has it; follow it: ${command(`runs tail ${quoted(report.id)}`)}`]
-  const signals = report.waitingFor
+function nextLines(view: RunView): string[] {
+  const { report, command } = view
+  const next = report.endedAt === undefined ? openLines(view) : reopeningLines(view)
+  return [...next, `events: ${command(`runs events ${quoted(report.id)}`)}`]
+}
+
+function openLines({ report, owner, command }: RunView): string[] {
+  const { waitingFor } = report
+  const id = quoted(report.id)
+  if (waitingFor.some(({ kind }) => kind === 'definition'))
+    return [
+      `its workflow has changed; put back what it was begun with${report.source === undefined ? '' : ` in ${report.source}`}, give its machine a \`migrate\`, or go over to the new one: ${command(`fork ${id} --from <stage>`)}`,
+    ]
+  if (owner) return [`process ${owner.pid} on ${owner.host} has it; follow it: ${command(`runs tail ${id}`)}`]
+  const signals = waitingFor
     .filter(wait => wait.kind === 'signal')
-    .map(wait => `send it: ${command(`signal ${quoted(report.id)} ${quoted(wait.name ?? '')} '<JSON>'`)}`)
-  return [...signals, `no process has it; go on with: ${command(`resume ${quoted(report.id)}`)}`, events]
+    .map(wait => `send it: ${command(`signal ${id} ${quoted(wait.name ?? '')} '<JSON>'`)}`)
+  return [...signals, `no process has it; go on with: ${command(`resume ${id}`)}`]
+}
+
+/** What reopens a run that has ended, or makes another of it. */
+function reopeningLines({ report, command }: RunView): string[] {
+  const id = quoted(report.id)
+  if (report.isImported) return [`make a run of this store from it: ${command(`fork ${id} --from <stage>`)}`]
+  switch (report.status) {
+    case 'failed':
+      return [`run what failed again: ${command(`retry ${id}`)}`]
+    case 'quarantined':
+      return [
+        `look at the evidence: ${command(`quarantine show ${id}`)}`,
+        `let it go on: ${command(`quarantine release ${id} --reason '<why>'`)}`,
+      ]
+    case 'budget_exceeded':
+      return [`go on with a larger budget: ${command(`resume ${id} --budget <currency>=<more>`)}`]
+    default:
+      return []
+  }
 }

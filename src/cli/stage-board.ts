@@ -96,6 +96,11 @@ export function createStageBoard(): StageBoard {
     if (counts && type === 'stage.replayed') counts.ended++
   }
 
+  /** Nothing goes on in a run that was read from a bundle: what was under way stays as it was when that was made. */
+  const halt = (at: number): void => {
+    for (const view of [...stages.values(), ...items.values()]) view.endedAt ??= at
+  }
+
   return {
     stages,
     items,
@@ -103,6 +108,7 @@ export function createStageBoard(): StageBoard {
       return lost
     },
     take(event) {
+      if (event.type === 'run.imported') halt(event.data.exportedAt as number)
       if (event.stage === undefined) return undefined
       if (asides.has(event.type)) return aside(event)
       const known = items.get(event.stage) ?? stages.get(event.stage)

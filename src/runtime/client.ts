@@ -31,9 +31,11 @@ import { listRuns, summaryOf, waitingFor } from './listing.ts'
 import { backupOf } from './operations/backup.ts'
 import { type Bundle, bundleOf } from './operations/bundle.ts'
 import { type Diagnostics, diagnosticsOf } from './operations/diagnostics.ts'
+import { refusalOfEnded } from './operations/ended-run.ts'
 import type { ForkPlan } from './operations/fork.ts'
 import type { QuarantineEvidence, QuarantineListOptions, QuarantineSummary } from './operations/operations-api.ts'
 import { evidenceOf, listQuarantine } from './operations/quarantine.ts'
+import type { KeptOptions } from './run/kept-options.ts'
 import { rawInput } from './run/run-input.ts'
 import { besideStore, storeOf } from './runtime-options.ts'
 
@@ -43,6 +45,8 @@ export interface RunReport extends RunSummary {
   /** The file that exports its workflow, where it came from one. */
   readonly source?: string | undefined
   readonly cwd: string
+  /** It was read from a bundle: it is looked at and forked, and never goes on. */
+  readonly isImported: boolean
   /** What it waits for, where it waits. */
   readonly waitingFor: readonly WaitSummary[]
   /** How it ended, where it has. */
@@ -62,6 +66,8 @@ export interface Client {
   list(options?: ListOptions): Promise<Page<RunSummary>>
   /** @throws RunNotFoundError */
   get(runId: string): Promise<RunReport>
+  /** The run, where it has not ended. @throws RunNotFoundError; HoldfastError `run_not_open run_imported` */
+  getOpen(runId: string): Promise<RunReport>
   /** Ids of all runs that have not ended, oldest first. */
   unfinished(): Promise<readonly string[]>
   /** The journal from `from` on. With `follow`, also what comes, until the run has ended or `signal` aborts. */
@@ -152,6 +158,20 @@ export function createClient(options: { readonly store?: string | Store | undefi
     )
   }
 
+  const reportOf = async (runId: string): Promise<RunReport> => {
+    const row = await rowOf(runId)
+    const { cwd, imported } = JSON.parse(row.options) as KeptOptions
+    return {
+      ...summaryOf(row),
+      input: rawInput(row.input),
+      ...(row.source === undefined ? {} : { source: row.source }),
+      cwd,
+      isImported: imported !== undefined,
+      waitingFor: row.status === 'waiting' ? await waitingFor(store, runId, row.seq) : [],
+      ...(row.outcome === null ? {} : { result: JSON.parse(row.outcome) as RunResult }),
+    }
+  }
+
   const onCircuits = async (
     name: Parameters<typeof circuitCommand>[0],
     alone: (operations: CircuitOperations) => Promise<readonly CircuitSummary[]>,
@@ -167,17 +187,11 @@ export function createClient(options: { readonly store?: string | Store | undefi
 
   return {
     list: async (given = {}) => listRuns(store, given),
-    async get(runId) {
-      const row = await rowOf(runId)
-      const { cwd } = JSON.parse(row.options) as { cwd: string }
-      return {
-        ...summaryOf(row),
-        input: rawInput(row.input),
-        ...(row.source === undefined ? {} : { source: row.source }),
-        cwd,
-        waitingFor: row.status === 'waiting' ? await waitingFor(store, runId, row.seq) : [],
-        ...(row.outcome === null ? {} : { result: JSON.parse(row.outcome) as RunResult }),
-      }
+    get: reportOf,
+    async getOpen(runId) {
+      const report = await reportOf(runId)
+      if (report.endedAt !== undefined) throw refusalOfEnded(report)
+      return report
     },
     unfinished: () => store.unfinished(),
     async *events(runId, { from = 1, follow = false, signal } = {}) {

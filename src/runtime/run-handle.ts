@@ -1,14 +1,16 @@
 /** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
 
 import { z } from 'zod'
-import { HoldfastError, RunNotFoundError } from '../errors.ts'
+import { RunNotFoundError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { EventsOptions, ResumeOptions, Run, RunResult, Subscription } from './api.ts'
 import type { JournalFeed } from './commits/journal-feed.ts'
+import { refusalOfEnded } from './operations/ended-run.ts'
 import { resumeSchema } from './operations/operation-options.ts'
 import type { Operations } from './operations/operations.ts'
+import type { KeptOptions } from './run/kept-options.ts'
 import type { ActorRun } from './run/live-run.ts'
 import type { Runs } from './runs/runs.ts'
 import { acceptedPayload } from './signal-payload.ts'
@@ -92,21 +94,14 @@ class RunHandle implements Run {
       if (!row) throw new RunNotFoundError(this.id)
       if (row.status === alreadyThere) return
       if (isEnded(row.status)) {
-        throw new HoldfastError(
-          'run_not_open',
-          `run ${this.id} has ended as ${row.status}, so this does not apply to it`,
-          { runId: this.id, status: row.status },
-        )
+        const { imported } = JSON.parse(row.options) as KeptOptions
+        throw refusalOfEnded({ id: this.id, status: row.status, isImported: imported !== undefined })
       }
     }
     const run = live ?? (await runs.adopt(this.id))
     if (isEnded(run.status)) {
       if (run.status === alreadyThere) return run.durable()
-      throw new HoldfastError(
-        'run_not_open',
-        `run ${this.id} has ended as ${run.status}, so this does not apply to it`,
-        { runId: this.id, status: run.status },
-      )
+      throw refusalOfEnded({ id: this.id, status: run.status, isImported: false })
     }
     work(run)
     await run.durable()

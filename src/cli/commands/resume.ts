@@ -1,7 +1,7 @@
 /** `holdfast resume <id>`: lets the process that has the run go on with it, or goes on with it here. */
 import type { Command } from 'commander'
 import type { Client } from '../../index.ts'
-import { handOver, openRun } from '../command-run.ts'
+import { handOver } from '../command-run.ts'
 import { conduct } from '../conduct.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { setOff } from '../foreground.ts'
@@ -46,7 +46,7 @@ async function resume(
 ): Promise<ExitCode> {
   const asked = { reason, budget: parseBudget(given), by: operator() }
   const known = await client.get(id)
-  const report = known.status === 'budget_exceeded' ? known : await openRun(client, id)
+  const report = known.status === 'budget_exceeded' ? known : await client.getOpen(id)
   const taken = await handOver(client, id, 'resume', asked)
   if (taken) {
     if (session.json) session.terminal.put(JSON.stringify({ id, status: taken.status }, null, 2))

@@ -103,8 +103,9 @@ function whileOpen({ runId, status, waits, owner }: Situation): Suggestion[] {
   const children = waits
     .filter(({ kind, name }) => kind === 'child' && name !== undefined)
     .map(({ name }): Suggestion => [`explain ${name}`, 'why the child run has not ended'])
-  const goOn: Suggestion[] =
-    status === 'paused'
+  const goOn: Suggestion[] = waits.some(({ kind }) => kind === 'definition')
+    ? [[`fork ${runId} --from <stage>`, 'go over to the definition that is there now']]
+    : status === 'paused'
       ? [[`resume ${runId}`, 'let it go on']]
       : owner
         ? [[`runs tail ${runId}`, `follow it in process ${owner.pid}`]]

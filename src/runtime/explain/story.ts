@@ -136,6 +136,15 @@ type Teller = (event: JournalEvent, tries: ReadonlyMap<string, number> | undefin
 const why = ({ data }: JournalEvent): string =>
   typeof data.reason === 'string' && data.reason !== '' ? `: ${brief(data.reason)}` : ''
 const place = ({ stage }: JournalEvent): string => `stage '${stage}'`
+/** Who it was, where that is known. */
+const by = ({ data }: JournalEvent): string => (typeof data.by === 'string' && data.by !== '' ? ` by ${data.by}` : '')
+const versionIn = (mark: unknown): string => String((mark as { version?: unknown } | undefined)?.version)
+
+const decidedByHand: Readonly<Record<string, string>> = {
+  skip: 'was skipped',
+  complete: 'was given its result',
+  redo: 'was to be done again',
+}
 
 /** What is told of an event. A type that is not here is no part of the story. */
 const tellers: Partial<Record<JournalEventType, Teller>> = {
@@ -145,6 +154,14 @@ const tellers: Partial<Record<JournalEventType, Teller>> = {
     Number(data.crashes) > 0
       ? `a new process took the run up, since the one before had died (${data.crashes} in a row without progress)`
       : 'a new process took the run up',
+  'run.migrated': ({ data }) =>
+    `the run went over from version ${versionIn(data.from)} to version ${versionIn(data.to)} of its workflow`,
+  'run.forked': ({ data }) => `the run began as a fork of ${String(data.runId)} from stage '${String(data.from)}'`,
+  'run.imported': ({ data }) => `the run was read from a bundle; it was ${String(data.status)} when that was made`,
+  'run.reopened': event => `reopened${by(event)} (${String(event.data.how)})${why(event)}`,
+  'run.rebuilt': () => 'the run was rebuilt from its journal',
+  'snapshot.refused': event => `its snapshot could not be restored: ${errorIn(event)}`,
+  'record.corrupt': ({ data }) => `damaged in the store: ${brief(String(data.message))}`,
   'run.waiting': ({ data }) => waitsText(data.for as readonly ToldWait[]),
   'run.paused': event => `held by an operator${why(event)}`,
   'run.resumed': () => 'let go on by an operator',
@@ -162,6 +179,10 @@ const tellers: Partial<Record<JournalEventType, Teller>> = {
   'stage.warned': event => `${place(event)} runs longer than expected`,
   'attempt.failed': (event, tries) =>
     `attempt ${event.attempt ?? '?'} of ${place(event)} failed${triesText(tries)}: ${errorIn(event)}`,
+  'stage.overridden': event =>
+    `${place(event)} ${decidedByHand[String(event.data.how)] ?? 'was decided about'}${by(event)}${why(event)}`,
+  'quarantine.released': event => `let out of quarantine${by(event)}${why(event)}`,
+  'quarantine.discarded': event => `given up${by(event)}${why(event)}`,
   'preflight.failed': event => `the ground was not fit for ${place(event)}: ${faultsOf(event)}`,
   'remedy.applied': event => `remedy '${String(event.data.remedy)}' of ${place(event)} was carried out`,
   'remedy.failed': event => `remedy '${String(event.data.remedy)}' of ${place(event)} failed: ${errorIn(event)}`,

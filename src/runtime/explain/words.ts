@@ -112,6 +112,7 @@ export function waitText({ stage, kind, name, until }: ToldWait): string {
     child: `child run ${name}`,
     event: 'an event from outside',
     cause: `'${name}' to pass`,
+    definition: `the definition it was begun with (${name})`,
   }
   return `${stage === undefined ? 'the run' : `stage '${stage}'`} waits for ${what[kind] ?? kind}${until === undefined ? '' : `, until ${timeOf(until)}`}`
 }

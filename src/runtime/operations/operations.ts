@@ -17,6 +17,7 @@ import { recall, rememberedTypes } from '../run/recall.ts'
 import type { Runs } from '../runs/runs.ts'
 import { imported, parseBundle } from './bundle.ts'
 import { downstreamOf } from './downstream.ts'
+import { refusalOfEnded } from './ended-run.ts'
 import { type ForkPlan, forked } from './fork.ts'
 import { overrideLive, redoLive } from './live-stages.ts'
 import {
@@ -77,7 +78,7 @@ export class Operations {
     }
     if (options.budget === undefined) {
       throw new OptionsError(
-        `run ${runId} has used its budget, and would stop again at once; resume it with a larger one, as in resume({ budget: { usd: 2 } })`,
+        `run ${runId} has used its budget, and would stop again at once; resume it with a larger one: \`holdfast resume ${runId} --budget usd=2\`, or resume({ budget: { usd: 2 } })`,
         { runId },
       )
     }
@@ -248,24 +249,13 @@ async function textOf(file: string): Promise<string> {
 
 /** @throws HoldfastError `run_open run_not_open run_imported` */
 function refuseFinal({ run }: StoredRun): void {
-  const details = { runId: run.id, status: run.status }
-  if ((JSON.parse(run.options) as KeptOptions).imported) {
-    throw new HoldfastError(
-      'run_imported',
-      `run ${run.id} was imported from a bundle, so it never goes on here; fork it: a fork is a run of this store`,
-      details,
-    )
+  const { id, status, options } = run
+  const isImported = (JSON.parse(options) as KeptOptions).imported !== undefined
+  if (!isEnded(status)) {
+    const details = { runId: id, status }
+    throw new HoldfastError('run_open', `run ${id} has not ended, it is ${status}; resume it instead`, details)
   }
-  if (!isEnded(run.status)) {
-    throw new HoldfastError('run_open', `run ${run.id} has not ended, it is ${run.status}; resume it instead`, details)
-  }
-  if (run.status === 'completed' || run.status === 'cancelled') {
-    throw new HoldfastError(
-      'run_not_open',
-      `run ${run.id} is ${run.status}, which is final; fork it from the stage to run again`,
-      details,
-    )
-  }
+  if (isImported || status === 'completed' || status === 'cancelled') throw refusalOfEnded({ id, status, isImported })
 }
 
 function refuseUnlessQuarantined({ run }: StoredRun): void {

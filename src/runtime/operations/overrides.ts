@@ -62,6 +62,15 @@ export function refuseOverride(definition: WorkflowDefinition, memory: RunMemory
 export function refuseUnknown(definition: WorkflowDefinition, memory: RunMemory, stage: string): void {
   if (definition.stages.has(stage) && definition.origin === 'built') return
   if (memory.stages.has(stage) || itemOf(memory, stage)) return
+  const map = memory.maps.get(stage.slice(0, Math.max(0, stage.indexOf('['))))
+  if (map) {
+    const [first, second, third, ...more] = map.keys
+    const keys = [first, second, third].filter(key => key !== undefined).map(key => `'${key}'`)
+    throw new OptionsError(
+      `the map has no item '${stage}'; its keys are ${keys.join(', ') || 'none'}${more.length > 0 ? ` and ${more.length} more` : ''}`,
+      { stage },
+    )
+  }
   const known = definition.origin === 'built' ? [...definition.stages.keys()] : [...memory.stages.keys()]
   throw new OptionsError(
     `the run has no stage '${stage}'; it has ${known.map(name => `'${name}'`).join(', ') || 'none yet'}`,

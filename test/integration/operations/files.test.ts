@@ -76,6 +76,11 @@ describe('a bundle', () => {
     expect(await other.stage.skip('badly', 'b', { reason: 'x' }).catch(error => error)).toMatchObject({
       code: 'run_imported',
     })
+    for (const refused of [open.resume(), open.signal('go', {}), open.cancel(), run.pause(), run.resume()])
+      expect(await refused.catch(error => error)).toMatchObject({
+        code: 'run_imported',
+        message: expect.stringContaining('fork it'),
+      })
     const { commands } = await other.explain('elsewhere')
     expect(commands.map(({ command }) => command)).toEqual([
       'holdfast runs show elsewhere',

@@ -76,6 +76,9 @@ describe('operations in odd orders', () => {
     await runtime.stage.complete('r', 'm[x]', { ...why, result: 'X' })
     await world.clock.advance('1m')
     expect(await runtime.stage.skip('r', 'm', why).catch(error => error.message)).toContain('items one by one')
+    expect(await runtime.stage.skip('r', 'm[q]', why).catch(error => error.message)).toBe(
+      "the map has no item 'm[q]'; its keys are 'x', 'y', 'z' and 1 more",
+    )
     await runtime.stage.complete('r', 'm[z]', { ...why, result: 'Z' })
     expect(await settle(world.clock, run.result())).toMatchObject({ output: ['X', null, 'Z', 'u'] })
     expect(ran.filter(stage => stage === 'm[x]')).toHaveLength(2)

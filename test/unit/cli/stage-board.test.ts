@@ -32,6 +32,17 @@ function boardOf(...events: readonly JournalEvent[]) {
 }
 
 describe('the board of stages', () => {
+  it('lets what was under way in a run that was imported stand as it was when its bundle was made', () => {
+    const board = boardOf(
+      event(0, 'stage.started', 'gate'),
+      event(10, 'wait.begun', 'gate'),
+      event(0, 'stage.started', 'review[a]'),
+    )
+    board.take({ seq: 9, at: 90_000, runId: 'r', type: 'run.imported', schemaVersion: 1, data: { exportedAt: 3000 } })
+    expect(stageTree(board, 500_000, wide, plain)).toEqual(['◌ gate waiting 3s'])
+    expect(board.items.get('review[a]')?.endedAt).toBe(3000)
+  })
+
   it('shows what works with its attempt and progress, and what has ended with how long it took', () => {
     const board = boardOf(
       event(0, 'stage.started', 'collect'),
