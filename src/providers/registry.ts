@@ -112,29 +112,83 @@ export function createRegistry(sources: RegistrySources): ModelRegistry {
   const prices = sources.prices ?? noPrices
   const { providers, now } = sources
 
-  const infoOf = (provider: string, model: string): ModelInfo | undefined => {
+  const describedAt = (provider: string, model: string, atMs: number): ModelInfo | undefined => {
     const offer = providers
       .filter(({ id }) => id === provider)
       .flatMap(({ models }) => models)
       .find(({ id }) => id === model)
     const entry = entries.get(nameOf(provider, model))
     const known = knownModels.find(other => other.provider === provider && other.id === model)
-    return describe({ provider, model, entry, offer, known, prices, atMs: now() })
+    return describe({ provider, model, entry, offer, known, prices, atMs })
   }
 
+  const namesOfAll = (): Iterable<readonly [string, string]> => {
+    const names = new Map<string, readonly [string, string]>()
+    const add = (provider: string, model: string): void => void names.set(nameOf(provider, model), [provider, model])
+    for (const { id, models } of providers) for (const model of models) add(id, model.id)
+    for (const { provider, model } of entries.values()) add(provider, model)
+    for (const { provider, id } of knownModels) add(provider, id)
+    return names.values()
+  }
+
+  let current = new Descriptions(Number.NaN, describedAt)
+  const ofThisMinute = (): Descriptions => {
+    const minute = Math.floor(now() / minuteMs)
+    if (current.minute !== minute || current.isFull) current = new Descriptions(minute, describedAt)
+    return current
+  }
+
+  const find = (provider: string, model: string): ModelInfo | undefined => ofThisMinute().find(provider, model)
   return {
-    list() {
-      const names = new Map<string, readonly [string, string]>()
-      const add = (provider: string, model: string): void => void names.set(nameOf(provider, model), [provider, model])
-      for (const { id, models } of providers) for (const model of models) add(id, model.id)
-      for (const { provider, model } of entries.values()) add(provider, model)
-      for (const { provider, id } of knownModels) add(provider, id)
-      return [...names.values()]
-        .map(([provider, model]) => infoOf(provider, model) as ModelInfo)
-        .sort(byProviderAndTier)
-    },
-    find: infoOf,
-    priceOf: (provider, model, usage) => usdOf(infoOf(provider, model)?.price ?? 'unknown', usage),
+    list: () => ofThisMinute().list(namesOfAll),
+    find,
+    priceOf: (provider, model, usage) => usdOf(find(provider, model)?.price ?? 'unknown', usage),
+  }
+}
+
+const minuteMs = 60_000
+/** Names come from answers too, so there is no end to them. */
+const mostDescriptions = 1000
+
+/**
+ * What was found out about models within one minute: every call asks for its model several times, and a look at the
+ * price list takes many times what else a call does. Prices change at full minutes at the soonest.
+ */
+class Descriptions {
+  readonly minute: number
+  readonly #describe: (provider: string, model: string, atMs: number) => ModelInfo | undefined
+  readonly #byProvider = new Map<string, Map<string, ModelInfo | undefined>>()
+  #count = 0
+  #list: readonly ModelInfo[] | undefined
+
+  constructor(minute: number, describe: (provider: string, model: string, atMs: number) => ModelInfo | undefined) {
+    this.minute = minute
+    this.#describe = describe
+  }
+
+  get isFull(): boolean {
+    return this.#count >= mostDescriptions
+  }
+
+  find(provider: string, model: string): ModelInfo | undefined {
+    let ofProvider = this.#byProvider.get(provider)
+    if (ofProvider === undefined) {
+      ofProvider = new Map()
+      this.#byProvider.set(provider, ofProvider)
+    }
+    const known = ofProvider.get(model)
+    if (known !== undefined || ofProvider.has(model)) return known
+    const found = this.#describe(provider, model, this.minute * minuteMs)
+    ofProvider.set(model, found)
+    this.#count++
+    return found
+  }
+
+  list(names: () => Iterable<readonly [string, string]>): readonly ModelInfo[] {
+    this.#list ??= [...names()]
+      .map(([provider, model]) => this.find(provider, model) as ModelInfo)
+      .sort(byProviderAndTier)
+    return this.#list
   }
 }
 

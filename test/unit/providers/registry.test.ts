@@ -61,6 +61,35 @@ describe('the price of a model', () => {
     expect([at('2026-07-20'), at('2026-08-20')]).toEqual([1, 0.2])
   })
 
+  it('is looked up once a minute, and is another one in the minute in which the list changes it', () => {
+    let atMs = Date.parse('2026-11-23T12:00:30Z')
+    let lookUps = 0
+    const changing: PriceList = {
+      asOf: '2026-11-23',
+      find(_provider, _model, at) {
+        lookUps++
+        const inputUsdPerMTok = at < Date.parse('2026-11-23T12:01:00Z') ? 1 : 2
+        return { price: { inputUsdPerMTok, outputUsdPerMTok: 0 } }
+      },
+    }
+    const registry = createRegistry({ providers: [], prices: changing, now: () => atMs })
+    const priced = () => registry.priceOf('openai', 'gpt-4o', usage)
+    expect([priced(), priced(), lookUps]).toEqual([1, 1, 1])
+    atMs = Date.parse('2026-11-23T12:01:00Z')
+    expect([priced(), priced(), lookUps]).toEqual([2, 2, 2])
+    atMs = Date.parse('2026-11-23T12:00:59Z')
+    expect([priced(), lookUps]).toEqual([1, 3])
+  })
+
+  it('keeps to itself whatever names an answer has: no number of them stays in memory', () => {
+    let lookUps = 0
+    const counting: PriceList = { asOf: '2026-11-23', find: () => void lookUps++ }
+    const registry = createRegistry({ providers: [], prices: counting, now })
+    for (let i = 0; i < 1000; i++) registry.find('openai', `model ${i}`)
+    registry.find('openai', 'model 0')
+    expect(lookUps).toBe(1001)
+  })
+
   it('is unknown for tokens that make no sense', () => {
     const { priceOf } = registryOf()
     expect(priceOf('openai', 'gpt-4o', { inputTokens: -5, outputTokens: 1 })).toBe('unknown')
