@@ -8,6 +8,7 @@ import { CancelledError, TimeoutError } from '../errors.ts'
 import type { Clock, TimerHandle } from '../time/clock.ts'
 import { formatMs } from '../time/duration.ts'
 import { addAbortListener, removeAbortListener } from './abort-listeners.ts'
+import { noLongerAtEndOfTurn, tellAtEndOfTurn } from './end-of-turn.ts'
 
 /** What the function of an attempt is given. */
 export interface AttemptContext {
@@ -106,13 +107,12 @@ export class Attempt<T> implements RunningAttempt {
       value => this.#succeed(value),
       error => this.#fail(error),
     )
-    queueMicrotask(() => this.#watch())
+    if (!this.#isOver) tellAtEndOfTurn(this)
     return ended
   }
 
   /** Whoever has not answered by now is watched: by the clock, and by the caller's signal. */
-  #watch(): void {
-    if (this.#isOver) return
+  turnEnds(): void {
     const { signal } = this.#limits
     if (signal?.aborted) {
       this.handleEvent()
@@ -155,7 +155,10 @@ export class Attempt<T> implements RunningAttempt {
 
   #end(): void {
     this.#isOver = true
-    if (!this.#isWatched) return
+    if (!this.#isWatched) {
+      noLongerAtEndOfTurn(this)
+      return
+    }
     const { clock, signal } = this.#limits
     if (this.#timer !== undefined) clock.clearTimeout(this.#timer)
     this.#timer = undefined
