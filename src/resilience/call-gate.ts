@@ -27,6 +27,41 @@ export interface CallGate {
   end(): void
 }
 
+/** The names of a provider's circuits, each put together once: a call looks for them several times. */
+class CircuitNames {
+  readonly #provider: string
+  readonly #ofModels = new Map<string, string>()
+  readonly #ofKeys: string[] = []
+
+  constructor(provider: string) {
+    this.#provider = provider
+  }
+
+  ofModel(model: string): string {
+    const known = this.#ofModels.get(model)
+    if (known !== undefined) return known
+    const name = circuitOfModel(this.#provider, model)
+    this.#ofModels.set(model, name)
+    return name
+  }
+
+  ofKey(keyIndex: number): string {
+    this.#ofKeys[keyIndex] ??= circuitOfKey(this.#provider, keyIndex)
+    return this.#ofKeys[keyIndex]
+  }
+}
+
+const knownNames = new WeakMap<Provider, CircuitNames>()
+
+function namesOf(provider: Provider): CircuitNames {
+  let names = knownNames.get(provider)
+  if (names === undefined) {
+    names = new CircuitNames(provider.id)
+    knownNames.set(provider, names)
+  }
+  return names
+}
+
 const circuitOfModel = (provider: string, model: string): string => `${provider}/${model}`
 /** Keys are counted from 1, as people do. */
 const circuitOfKey = (provider: string, keyIndex: number): string => `${provider}#${keyIndex + 1}`
@@ -40,29 +75,32 @@ export const circuitsOfTarget = (target: { provider: string; model: string; key?
 
 /** The circuits of a route that there are, the widest first. */
 function circuitsOf(circuits: Circuits, { provider, model, keyIndex }: Route, settings: CircuitSettings): Circuit[] {
-  const narrow = [
-    model === undefined ? undefined : circuits.find(circuitOfModel(provider.id, model)),
-    circuits.find(circuitOfKey(provider.id, keyIndex)),
-  ]
-  return [circuits.of(provider.id, settings), ...narrow.filter(circuit => circuit !== undefined)]
+  const names = namesOf(provider)
+  const all = [circuits.of(provider.id, settings)]
+  const ofModel = model === undefined ? undefined : circuits.find(names.ofModel(model))
+  if (ofModel !== undefined) all.push(ofModel)
+  const ofKey = circuits.find(names.ofKey(keyIndex))
+  if (ofKey !== undefined) all.push(ofKey)
+  return all
 }
+
+const onlyKey: readonly number[] = [0]
 
 /** One that needs no key has one that is nothing: what is to blame for a refusal has a name all the same. */
 export const keysOf = ({ keyCount = 1 }: Provider): readonly number[] =>
-  Array.from({ length: Math.max(1, keyCount) }, (_, index) => index)
+  keyCount <= 1 ? onlyKey : Array.from({ length: keyCount }, (_, index) => index)
 
 /** Whether a call to this model would be let through now, with one of the keys at least. */
 export function isRouteOpen(circuits: Circuits, provider: Provider, model: string | undefined): boolean {
-  const isOpen = (name: string): boolean => circuits.find(name)?.isAvailable() ?? true
-  return (
-    isOpen(provider.id) &&
-    (model === undefined || isOpen(circuitOfModel(provider.id, model))) &&
-    keysOf(provider).some(index => isOpen(circuitOfKey(provider.id, index)))
-  )
+  if (!isOpen(circuits, provider.id)) return false
+  if (model !== undefined && !isOpen(circuits, namesOf(provider).ofModel(model))) return false
+  return keysOf(provider).some(index => isKeyOpen(circuits, provider, index))
 }
 
+const isOpen = (circuits: Circuits, name: string): boolean => circuits.find(name)?.isAvailable() ?? true
+
 export const isKeyOpen = (circuits: Circuits, provider: Provider, keyIndex: number): boolean =>
-  circuits.find(circuitOfKey(provider.id, keyIndex))?.isAvailable() ?? true
+  isOpen(circuits, namesOf(provider).ofKey(keyIndex))
 
 export function createCallGate(circuits: Circuits, route: Route, settings: CircuitSettings): CallGate {
   return new RouteGate(circuits, route, settings)
@@ -73,12 +111,12 @@ interface HeldPermit {
   readonly permit: CircuitPermit
 }
 
-/** Made anew for every call, so it is one object whose parts are those of its class. */
-class RouteGate implements CallGate, Gate {
+/** Made anew for every call, so it is one object: the gate, and the permit of the one attempt that is under way. */
+class RouteGate implements CallGate, Gate, CircuitPermit {
   readonly #circuits: Circuits
   readonly #route: Route
   readonly #settings: CircuitSettings
-  #held: readonly HeldPermit[] = []
+  #held: HeldPermit[] = []
 
   constructor(circuits: Circuits, route: Route, settings: CircuitSettings) {
     this.#circuits = circuits
@@ -107,28 +145,28 @@ class RouteGate implements CallGate, Gate {
   }
 
   acquire(): CircuitPermit | undefined {
-    const permits: HeldPermit[] = []
+    // Of an attempt that ended before it went out nobody was to blame, so nobody was told.
+    this.end()
     for (const circuit of this.#all()) {
       const permit = circuit.acquire()
       if (permit === undefined) {
-        for (const taken of permits) taken.permit.release()
+        this.end()
         return undefined
       }
-      permits.push({ circuit, permit })
+      this.#held.push({ circuit, permit })
     }
-    return {
-      success() {
-        for (const { permit } of permits) permit.success()
-      },
-      // Whose fault it was is told to `blame`; until then they are held.
-      failure: () => {
-        this.#held = permits
-      },
-      release: () => {
-        this.#held = permits
-      },
-    }
+    return this
   }
+
+  success(): void {
+    for (const { permit } of this.#held) permit.success()
+    this.#held = []
+  }
+
+  /** Whose fault it was is told to `blame`; until then they are held. */
+  failure(): void {}
+
+  release(): void {}
 
   blame(failure: Classification): void {
     const name = blamed(failure, this.#route)

@@ -44,6 +44,8 @@ export interface Candidates {
   readonly leftOut: readonly string[]
   /** Some were left out only because nobody knows what they cost. */
   readonly refusedUnpriced: boolean
+  /** What the request needs, by which they were chosen. */
+  readonly needs: RequestNeeds
 }
 
 const rank: Readonly<Record<Tier, number>> = { cheap: 0, capable: 1, premium: 2 }
@@ -71,7 +73,8 @@ export function candidatesFor(
   rules: CandidateRules,
   sources: CandidateSources = {},
 ): Candidates {
-  const search = new Search(request, rules, sources)
+  const needs = needsOf(request, sources.capabilities)
+  const search = new Search(request.task, needs, rules, sources)
   const offers = search.offersOf(providers)
   const named = request.model === undefined ? undefined : offers.find(offer => offer.model === request.model)
   const wanted = named?.tier ?? request.tier ?? usualTier(request.task, offers, rules.fallback)
@@ -87,7 +90,7 @@ export function candidatesFor(
     degraded: provider.id === offlineId || isLower(tier, wanted),
     facts,
   }))
-  return { inOrder, leftOut: search.leftOut, refusedUnpriced: search.refusedUnpriced }
+  return { inOrder, leftOut: search.leftOut, refusedUnpriced: search.refusedUnpriced, needs }
 }
 
 const isLower = (tier: Tier | undefined, wanted: Tier | undefined): boolean =>
@@ -97,16 +100,16 @@ const isLower = (tier: Tier | undefined, wanted: Tier | undefined): boolean =>
 class Search {
   readonly leftOut: string[] = []
   refusedUnpriced = false
-  readonly #request: Asked
+  readonly #task: string
+  readonly #needs: RequestNeeds
   readonly #rules: CandidateRules
   readonly #sources: CandidateSources
-  readonly #needs: RequestNeeds
 
-  constructor(request: Asked, rules: CandidateRules, sources: CandidateSources) {
-    this.#request = request
+  constructor(task: string, needs: RequestNeeds, rules: CandidateRules, sources: CandidateSources) {
+    this.#task = task
+    this.#needs = needs
     this.#rules = rules
     this.#sources = sources
-    this.#needs = needsOf({ messages: [], ...request }, sources.capabilities)
   }
 
   leaveOut(provider: Provider, why: string): void {
@@ -115,54 +118,58 @@ class Search {
   }
 
   offersOf(providers: readonly Provider[]): Offer[] {
-    let place = 0
-    return providers.flatMap(provider =>
-      this.#modelsOf(provider).flatMap(({ model, tier }) => {
-        const { catalogue = noCatalogue, isAvailable } = this.#sources
-        const facts = catalogue.find(provider.id, model ?? provider.id)
-        if (!this.#suits(provider, model, facts)) return []
-        const certain = this.#needs.asked.every(name => facts?.capabilities[name] === true)
-        const available = isAvailable === undefined || isAvailable(provider, model)
-        return [{ provider, model, tier: facts?.tier ?? tier, facts, place: place++, available, certain }]
-      }),
-    )
+    const offers: Offer[] = []
+    for (const provider of providers) {
+      if (!this.#isAsked(provider)) continue
+      if (provider.models.length === 0) this.#offer(offers, provider, undefined, undefined)
+      for (const { id, tier } of provider.models) this.#offer(offers, provider, id, tier)
+    }
+    return offers
   }
 
-  #modelsOf(provider: Provider): readonly { readonly model?: string; readonly tier?: Tier }[] {
-    const { task } = this.#request
-    if (provider.accepts && !provider.accepts(task)) {
-      this.leaveOut(provider, `does not do '${task}'`)
-      return []
+  #offer(offers: Offer[], provider: Provider, model: string | undefined, ofModel: Tier | undefined): void {
+    const { catalogue = noCatalogue, isAvailable } = this.#sources
+    const facts = catalogue.find(provider.id, model ?? provider.id)
+    if (!this.#suits(provider, model, facts)) return
+    const certain = this.#needs.asked.every(name => facts?.capabilities[name] === true)
+    const available = isAvailable === undefined || isAvailable(provider, model)
+    offers.push({ provider, model, tier: facts?.tier ?? ofModel, facts, place: offers.length, available, certain })
+  }
+
+  #isAsked(provider: Provider): boolean {
+    if (provider.accepts && !provider.accepts(this.#task)) {
+      this.leaveOut(provider, `does not do '${this.#task}'`)
+      return false
     }
     if (this.#rules.local && provider.local !== true) {
       this.leaveOut(provider, 'is not on this machine')
-      return []
+      return false
     }
     if (provider.id === offlineId && !this.#rules.offline) {
       this.leaveOut(provider, 'is not allowed by the profile')
-      return []
+      return false
     }
-    return provider.models.length === 0 ? [{}] : provider.models.map(({ id, tier }) => ({ model: id, tier }))
+    return true
   }
 
   #suits(provider: Provider, model: string | undefined, facts: ModelFacts | undefined): boolean {
     const { inputTokens, outputTokens = 0, capabilities } = this.#needs
-    const who = model === undefined || model === provider.id ? '' : `(${model}) `
+    const who = (): string => (model === undefined || model === provider.id ? '' : `(${model}) `)
     const missing = capabilities.filter(name => facts?.capabilities[name] === false)
     if (missing.length > 0) {
-      this.leaveOut(provider, `${who}cannot do ${missing.join(', ')}`)
+      this.leaveOut(provider, `${who()}cannot do ${missing.join(', ')}`)
       return false
     }
     const window = facts?.contextWindow
     if (window !== undefined && inputTokens + outputTokens > window) {
       const sum = `${inputTokens + outputTokens}`
-      this.leaveOut(provider, `${who}takes ${window} tokens and this is about ${sum}`)
+      this.leaveOut(provider, `${who()}takes ${window} tokens and this is about ${sum}`)
       return false
     }
     const isPriced = (facts !== undefined && facts.price !== 'unknown') || provider.tellsCost === true
     if (this.#sources.unpriced === false && !isPriced) {
       this.refusedUnpriced = true
-      this.leaveOut(provider, `${who}has no known price`)
+      this.leaveOut(provider, `${who()}has no known price`)
       return false
     }
     return true
@@ -176,11 +183,13 @@ class Search {
 function usualTier(task: string, offers: readonly Offer[], fallback: FallbackPolicy): Tier | undefined {
   if (fallback === 'any_available') return undefined
   const ideal = rank[tierOfTask(task)]
-  const tiers = offers
-    .filter(({ provider }) => provider === offers[0]?.provider)
-    .flatMap(({ tier }) => (tier === undefined ? [] : [tier]))
   const distance = (tier: Tier): number => (rank[tier] >= ideal ? rank[tier] - ideal : 10 + ideal - rank[tier])
-  return tiers.sort((a, b) => distance(a) - distance(b))[0]
+  let nearest: Tier | undefined
+  for (const { provider, tier } of offers) {
+    if (provider !== offers[0]?.provider || tier === undefined) continue
+    if (nearest === undefined || distance(tier) < distance(nearest)) nearest = tier
+  }
+  return nearest
 }
 
 function inAskedOrder(
@@ -188,7 +197,9 @@ function inAskedOrder(
   named: Offer | undefined,
   wanted: Tier | undefined,
   fallback: FallbackPolicy,
-): Offer[] {
+): readonly Offer[] {
+  // Whoever is alone is asked first, and nobody after.
+  if (offers.length <= 1) return offers
   const byPreference = [...offers].sort((a, b) => compareOffers(a, b, wanted, fallback))
   const first = named ?? byPreference[0]
   if (first === undefined || fallback === 'none') return first ? [first] : []

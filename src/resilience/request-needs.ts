@@ -26,30 +26,37 @@ const charactersPerToken = 4
 /** A picture is counted by this, whatever its size: data in base 64 would count as a book. */
 const tokensPerImage = 1500
 
-export function needsOf(request: ModelRequest, asked: readonly CapabilityName[] = []): RequestNeeds {
-  const { messages, tools, schema, maxOutputTokens } = request
-  const capabilities = new Set(asked)
-  if (tools !== undefined && Object.keys(tools).length > 0) capabilities.add('tools')
-  if (schema !== undefined) capabilities.add('json')
-  if (messages.some(hasImage)) capabilities.add('vision')
+type Asked = Partial<Pick<ModelRequest, 'messages' | 'tools' | 'schema' | 'maxOutputTokens'>>
+
+const nothing: readonly never[] = []
+
+export function needsOf(request: Asked, asked: readonly CapabilityName[] = nothing): RequestNeeds {
+  const { messages = nothing, tools, schema, maxOutputTokens } = request
+  const following: CapabilityName[] = []
+  if (tools !== undefined && Object.keys(tools).length > 0) following.push('tools')
+  if (schema !== undefined) following.push('json')
+  if (messages.some(hasImage)) following.push('vision')
   return {
     inputTokens: estimatedTokens(request),
     outputTokens: maxOutputTokens,
-    capabilities: [...capabilities],
+    capabilities: asked.length === 0 ? following : [...new Set([...asked, ...following])],
     asked,
   }
 }
 
-function estimatedTokens({ messages, tools, schema }: ModelRequest): number {
+function estimatedTokens({ messages = nothing, tools, schema }: Asked): number {
   let characters = 0
   let images = 0
   for (const { content } of messages) {
-    const parts = typeof content === 'string' ? [] : content
-    const written = parts.filter(part => !isImage(part))
-    images += parts.length - written.length
-    characters += typeof content === 'string' ? content.length : JSON.stringify(written).length
+    if (typeof content === 'string') characters += content.length
+    else {
+      const written = content.filter(part => !isImage(part))
+      images += content.length - written.length
+      characters += JSON.stringify(written).length
+    }
   }
-  for (const extra of [tools, schema]) if (extra !== undefined) characters += JSON.stringify(extra).length
+  if (tools !== undefined) characters += JSON.stringify(tools).length
+  if (schema !== undefined) characters += JSON.stringify(schema).length
   return Math.ceil(characters / charactersPerToken) + images * tokensPerImage
 }
 
