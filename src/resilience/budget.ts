@@ -42,6 +42,7 @@ export interface BudgetReservation {
 }
 
 const currencies = ['usd', 'tokens', 'calls'] as const
+type Currency = (typeof currencies)[number]
 
 /** What one holder has spent, and what is set aside for calls under way. */
 export class BudgetAccount {
@@ -64,14 +65,15 @@ export class BudgetAccount {
   }
 
   /** The currency of which there is not enough; undefined where the call fits. */
-  shortOf(limits: BudgetLimits, ask: Reserve): (typeof currencies)[number] | undefined {
+  shortOf(limits: BudgetLimits, ask: Reserve): Currency | undefined {
     const spent = this.spent()
-    return currencies.find(currency => {
+    for (const currency of currencies) {
       const limit = limits[currency]
-      if (limit === undefined) return false
+      if (limit === undefined) continue
       const taken = spent[currency] + this.#reserved[currency]
-      return isBounded(ask, currency) ? taken + ask[currency] > limit : taken >= limit
-    })
+      if (isBounded(ask, currency) ? taken + ask[currency] > limit : taken >= limit) return currency
+    }
+    return undefined
   }
 
   take(ask: Reserve): void {
@@ -85,7 +87,7 @@ export class BudgetAccount {
     for (const currency of currencies) {
       this.#reserved[currency] = this.#underWay === 0 ? 0 : this.#reserved[currency] - ask[currency]
     }
-    for (const wake of [...this.#waiters]) wake()
+    if (this.#waiters.size > 0) for (const wake of [...this.#waiters]) wake()
   }
 
   /** Resolves when something was given back, or the signal aborts. */
@@ -122,11 +124,11 @@ export async function reserve(
     signal?.throwIfAborted()
   }
   for (const { account } of levels) account.take(ask)
-  let open = true
+  let isOpen = true
   return {
     settle() {
-      if (!open) return
-      open = false
+      if (!isOpen) return
+      isOpen = false
       for (const { account } of levels) account.giveBack(ask)
     },
   }
@@ -145,7 +147,7 @@ function exceeded({ what, limits, account }: BudgetLevel, ask: Reserve): BudgetE
 }
 
 /** Whether it is known what the call takes of it at the most. */
-function isBounded({ isWorstCase, isWorstUsd = isWorstCase }: Reserve, currency: (typeof currencies)[number]): boolean {
+function isBounded({ isWorstCase, isWorstUsd = isWorstCase }: Reserve, currency: Currency): boolean {
   if (currency === 'calls') return true
   return currency === 'usd' ? isWorstUsd : isWorstCase
 }
