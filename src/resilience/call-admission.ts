@@ -31,5 +31,5 @@ export function plannedAttempt(
   { inputTokens, outputTokens }: RequestNeeds,
   { price = 'unknown', maxOutputTokens }: Partial<ModelFacts> = {},
 ): PlannedAttempt {
-  return { ...target, inputTokens, outputTokens, maxOutputTokens, price }
+  return Object.assign({}, target, { inputTokens, outputTokens, maxOutputTokens, price })
 }
