@@ -119,6 +119,24 @@ async function stormyDay(
 const cents = (usd: number | 'unknown' | undefined): string =>
   typeof usd === 'number' ? `${usd.toFixed(4)} USD` : 'an unknown amount'
 
+/** When the circuit of the first provider tripped, by which failures, and what it spared. */
+function tripOf(events: readonly JournalEvent[]): string {
+  const trip = events.findIndex(({ type }) => type === 'incident.opened')
+  if (trip < 0) return 'never'
+  const { circuit, kind: last } = events[trip]?.data ?? {}
+  const kinds = new Map<unknown, number>()
+  const counted = events.slice(0, trip).filter(({ type, data }) => {
+    // A rate limit says when to come again; it is the key's affair and trips nothing.
+    const failed = type === 'call.attempted' && data.outcome === 'failed' && data.kind !== 'rate_limit'
+    return failed && data.provider === circuit
+  })
+  // The failure that tripped it is told with the incident, before its own line.
+  for (const kind of [...counted.map(({ data }) => data.kind), last]) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
+  const failures = [...kinds].map(([kind, count]) => `${count} × ${kind}`).join(', ')
+  const spared = events.filter(({ type, data }) => type === 'call.attempted' && data.outcome === 'refused').length
+  return `'${circuit}' opened after ${failures}; ${spared} requests were refused instead of sent`
+}
+
 function tell(events: readonly JournalEvent[], atKill: number, result: RunResult | undefined): number {
   const before = events.slice(0, atKill)
   const count = (type: string, among = events): number => among.filter(event => event.type === type).length
@@ -129,6 +147,7 @@ function tell(events: readonly JournalEvent[], atKill: number, result: RunResult
   say(`recovered:        ${count('stage.succeeded', before)} stages and pieces that had ended before the kill`)
   say(`executed again:   ${count('call.unknown')} calls that were under way when the process died`)
   say(`not paid again:   ${paid.length} answers, ${cents(usd)}`)
+  say(`circuit tripped:  ${tripOf(events)}`)
   say(`fallbacks:        ${count('call.fell_back')}, to the second provider`)
   say(`incidents:        ${incidents} opened, ${count('incident.closed')} closed`)
   say(`all in all:       ${result?.cost.calls} calls, ${cents(result?.cost.usd)}, ${result?.resumes} resume`)

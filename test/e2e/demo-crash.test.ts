@@ -11,6 +11,7 @@ describe('the demonstration of a crash', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
     expect(stdout).toMatch(/429[\s\S]*503[\s\S]*dead[\s\S]*SIGKILL[\s\S]*another process/)
     expect(stdout).toMatch(/not paid again: +[1-9]\d* answers/)
+    expect(stdout).toMatch(/circuit tripped: +'\w+' opened after (?:\d+ × \w+(?:, )?)+; \d+ requests were refused/)
     expect(stdout).toMatch(/incidents: +1 opened, 1 closed/)
     expect(stdout).toMatch(/the same as on a calm day/)
   })
