@@ -2,6 +2,8 @@
  * `holdfast/testing`: what a test of a workflow, a supervisor or a store needs instead of the real world. Time moves
  * when the test says so, chance comes from a seed, models answer from a script, and a store dies at a chosen write.
  */
+export { bundledWorld } from './testing/bundled-worlds/bundled-world.ts'
+export type { BundledWorld } from './testing/bundled-worlds/world.ts'
 export { type ChaosOptions, chaos, type SeededChaos } from './testing/chaos/chaos.ts'
 export {
   type FakeProviderServer,
@@ -55,6 +57,9 @@ export {
   stagesWithOutput,
 } from './testing/simulator/simulate.ts'
 export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'
+export type { FileTree } from './testing/simulator/world/file-tree.ts'
+export type { Program, ProgramCall, ProgramEnd, ProgramRun, Programs } from './testing/simulator/world/programs.ts'
+export type { FileChange, Files } from './testing/simulator/world/simulated-world.ts'
 export { type OpenStore, type StoreCase, storeConformance } from './testing/store-conformance.ts'
 export { type VirtualClock, virtualClock } from './testing/virtual-clock.ts'
 export { type Random, seededRandom } from './time/random.ts'

@@ -1,5 +1,5 @@
 /**
- * Imports a workflow file, TypeScript or JavaScript, with the module hooks that it needs. What goes wrong in it is an
+ * Imports a file that a person names, mostly a workflow, TypeScript or JavaScript, with the module hooks that it needs. What goes wrong in it is an
  * error that names the file and, where it can be found, the line.
  */
 import { pathToFileURL } from 'node:url'
@@ -10,7 +10,8 @@ import { installModuleHooks } from './module-hooks.ts'
 /** What the file exports. `shown` is how the person knows it. @throws ConfigError `workflow_invalid` */
 export type FileImporter = (file: string, shown: string) => Promise<Readonly<Record<string, unknown>>>
 
-export function createFileImporter(): FileImporter {
+/** @param what how the file is called in a message */
+export function createFileImporter(what = 'workflow file'): FileImporter {
   // JavaScript goes without the translator, whose parser says less about a mistake than Node does.
   const hooked = { typescript: false, javascript: false }
   return async (file, shown) => {
@@ -22,7 +23,7 @@ export function createFileImporter(): FileImporter {
     try {
       return { ...(await import(pathToFileURL(file).href)) }
     } catch (thrown) {
-      throw unloadable(thrown, file, shown)
+      throw unloadable(thrown, file, `${what} ${shown}`)
     }
   }
 }
@@ -31,7 +32,7 @@ function unloadable(thrown: unknown, file: string, shown: string): ConfigError {
   const { line, column, at, said } = placeOf(thrown, file)
   const place = at === undefined ? '' : ` (at ${at})`
   return new ConfigError(
-    `the workflow file ${shown} cannot be loaded: ${said}${place}`,
+    `the ${shown} cannot be loaded: ${said}${place}`,
     { code: 'workflow_invalid', file, ...(line === undefined ? {} : { line, column }) },
     { cause: thrown },
   )

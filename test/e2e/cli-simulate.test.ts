@@ -9,10 +9,38 @@ export default defineWorkflow({ name: 'reaching', version: '1' })
   .stage('ask', async () => (await fetch('http://127.0.0.1:1')).status)
 `
 
+const reading = `
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { defineWorkflow } from 'holdfast'
+
+const run = promisify(execFile)
+
+export default defineWorkflow({ name: 'reading', version: '1' }).stage('read', async () => {
+  const { stdout } = await run('git', ['branch'])
+  return [stdout, await readFile('/lake/a.txt', 'utf8')]
+})
+`
+
+const world = `
+export default {
+  files: { '/lake/a.txt': 'one' },
+  programs: { git: 'main' },
+  invariants: { 'reads one': ({ status, result }) => status !== 'completed' || result.output.join() === 'main,one' },
+}
+`
+
 let place: CliPlace
 
 beforeAll(() => {
-  place = createCliPlace({ 'gated.ts': gated, 'reaching.ts': reaching })
+  place = createCliPlace({
+    'gated.ts': gated,
+    'reaching.ts': reaching,
+    'reading.ts': reading,
+    'world.ts': world,
+    'broken-world.ts': world.replace('files', 'fils'),
+  })
 })
 
 afterAll(() => place.remove())
@@ -42,14 +70,37 @@ describe('holdfast simulate', () => {
     expect(data).toMatchObject({ ok: false, seed: 3, replay: 'holdfast simulate reaching.ts --replay 3' })
   })
 
+  it.each(['checkup', 'code-review', 'summarize', 'develop', 'build'])('%s needs nothing more', async name => {
+    const { code, stdout, stderr } = await place.run('simulate', name, '--seeds', '5')
+    expect(code, stdout + stderr).toBe(0)
+    expect(stdout).toContain(`'${name}': 5 seeds`)
+  })
+
+  it('gives the stages of a workflow the files and programs of a world, and holds its invariants', async () => {
+    const { code, stdout, stderr } = await place.run(
+      'simulate',
+      'reading.ts',
+      '--world',
+      'world.ts',
+      '--faults',
+      'none',
+    )
+    expect(code, stdout + stderr).toBe(0)
+    const without = await place.run('simulate', 'reading.ts', '--seeds', '1')
+    expect(without.code).toBe(1)
+    expect(without.stdout).toContain('child_process.spawn')
+  })
+
   it.each([
-    [['--faults', 'nope'], 'no fault profile'],
-    [['--seeds', '0'], '--seeds'],
-    [['--replay', 'x'], '--replay'],
-    [['--stand-in', 'ask'], 'no `output` schema'],
-  ])('refuses %j', async (flags, message) => {
+    [['--world', 'nothing.ts'], 3, 'nothing.ts does not exist'],
+    [['--world', 'broken-world.ts'], 2, "'fils', which is no part of a world"],
+    [['--faults', 'nope'], 2, 'no fault profile'],
+    [['--seeds', '0'], 2, '--seeds'],
+    [['--replay', 'x'], 2, '--replay'],
+    [['--stand-in', 'ask'], 2, 'no `output` schema'],
+  ])('refuses %j', async (flags, expected, message) => {
     const { code, stderr } = await place.run('simulate', 'reaching.ts', ...flags)
-    expect(code).toBe(2)
+    expect(code).toBe(expected)
     expect(stderr).toContain(message)
   })
 })

@@ -42,7 +42,7 @@ export const layers: readonly Part[] = [
   { name: 'bundled', paths: ['src/bundled/'], sees: belowIndex },
   { name: 'inspector-server', paths: ['src/inspector-server/'], sees: belowIndex },
   { name: 'index', paths: ['src/index.ts'], sees: [...belowIndex, 'bundled', 'inspector-server'] },
-  { name: 'testing', paths: ['src/testing/', 'src/testing.ts'], sees: [...belowIndex, 'index'] },
+  { name: 'testing', paths: ['src/testing/', 'src/testing.ts'], sees: [...belowIndex, 'index', 'bundled'] },
   {
     name: 'cli',
     paths: ['src/cli/'],

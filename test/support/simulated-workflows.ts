@@ -1,9 +1,10 @@
 /**
  * The workflows that we put through our own simulator, each with what must hold of it beside the guarantees, and with
- * its share of the seeds: what uses everything at once, what fails in every way, a machine of its own, and one that ships.
+ * its share of the seeds: what uses everything at once, what fails in every way, a machine of its own, and all that ship.
  */
-import { checkup } from '../../src/bundled/checkup/checkup.ts'
+import { bundledWorkflow } from '../../src/bundled/index.ts'
 import {
+  bundledWorld,
   type RunInvariant,
   type SimulatedRun,
   type SimulateOptions,
@@ -19,9 +20,6 @@ export interface SimulatedWorkflow {
   readonly share: number
   readonly run: (options: SimulateOptions) => Promise<SimulationResult>
 }
-
-/** What the bundled workflow would find on a disk: data of the schemas of its stages, by chance. */
-const checkupStages = { preflight: true, tests: true, types: true, secrets: true, risk: true, review: true }
 
 const hour = 3_600_000
 const minute = 60_000
@@ -44,21 +42,33 @@ const firedInTime: RunInvariant = ({ journal, status }) => {
 
 const everything = { crashes: true, disk: true, providers: true, clock: true, owners: true }
 
+/** One that ships, in the world that ships with it. */
+const shipped = (name: string): SimulatedWorkflow => ({
+  name,
+  share: 0.052,
+  run: async options =>
+    simulate(bundledWorkflow(name), {
+      faults: { ...everything, operators: 0.3 },
+      ...(await bundledWorld(name)),
+      ...options,
+    }),
+})
+
 export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
   {
     name: 'torture',
-    share: 0.3,
+    share: 0.25,
     run: options => simulate(torture, { invariants: { 'in the order of items': inOrderOfItems }, ...options, runs: 1 }),
   },
   {
     name: 'ordeal',
-    share: 0.3,
+    share: 0.25,
     run: options => simulate(ordeal, { faults: { ...everything, operators: 0.8 }, ...options, runs: 1 }),
   },
   {
     // In few processes, so that what was charged must be booked to the last of it.
     name: 'spender',
-    share: 0.1,
+    share: 0.08,
     run: options =>
       simulate(spender, {
         faults: { providers: 0.2, disk: true, crashes: 0.2 },
@@ -69,13 +79,13 @@ export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
   },
   {
     name: 'kiln',
-    share: 0.1,
+    share: 0.08,
     run: options => simulate(kiln, { faults: { ...everything, operators: 0.5 }, ...options, runs: 1 }),
   },
   {
     // Without jumps of the clock, so that it shows how much time has passed.
     name: 'kiln in time',
-    share: 0.1,
+    share: 0.08,
     run: options =>
       simulate(kiln, {
         faults: { crashes: true },
@@ -84,9 +94,5 @@ export const simulatedWorkflows: readonly SimulatedWorkflow[] = [
         runs: 1,
       }),
   },
-  {
-    name: 'checkup',
-    share: 0.1,
-    run: options => simulate(checkup, { ...options, input: { path: '/a' }, stages: checkupStages }),
-  },
+  ...['checkup', 'code-review', 'summarize', 'develop', 'build'].map(shipped),
 ]

@@ -22,6 +22,8 @@ export interface Chunks {
   readonly files: number
   /** Pieces that there are beside these. */
   readonly omitted: number
+  /** Files that are there and could not be read. */
+  readonly unreadable: readonly string[]
 }
 
 const largestFile = 400_000
@@ -41,18 +43,20 @@ export async function chunksOf(choice: ChunkChoice, signal: AbortSignal): Promis
   const root = resolve(choice.path)
   const listed = await listFiles(root, choice, signal)
   const all: Chunk[] = []
+  const unreadable: string[] = []
   let files = 0
   for (const file of listed.files.filter(name => source.test(name) && !generated.test(name))) {
     signal.throwIfAborted()
     const size = await sizeOf(join(root, file))
     if (size === undefined || size === 0 || size > largestFile) continue
     const text = await readFile(join(root, file), 'utf8').catch(() => undefined)
+    if (text === undefined) unreadable.push(file)
     if (text === undefined || text.includes('\u0000')) continue
     files++
     all.push(...split(file, text))
   }
   const chunks = all.slice(0, choice.maxChunks)
-  return { chunks, files, omitted: all.length - chunks.length }
+  return { chunks, files, omitted: all.length - chunks.length, unreadable }
 }
 
 function split(file: string, text: string): Chunk[] {

@@ -27,7 +27,13 @@ const inputSchema = z.strictObject({
   maxChunks: z.number().int().min(1).max(10_000).default(200),
 })
 
-const collectedSchema = z.object({ chunks: z.array(chunkSchema), files: z.number(), omitted: z.number() })
+const collectedSchema = z.object({
+  chunks: z.array(chunkSchema),
+  files: z.number(),
+  omitted: z.number(),
+  // Absent of runs that were started before it was told.
+  unreadable: z.array(z.string()).default([]),
+})
 const answerSchema = z.object({
   findings: z.array(z.object({ line: z.number().int(), severity: z.enum(severities), message: z.string() })),
 })
@@ -57,9 +63,12 @@ export const codeReview = defineWorkflow({
     { output: collectedSchema, description: 'Finds the source and cuts it into pieces.' },
     async ({ input, signal, degrade }) => {
       const found = await chunksOf(input, signal)
+      const { unreadable } = found
+      if (unreadable.length > 0)
+        degrade(`${counted(unreadable.length, 'file')} could not be read: ${shownOf(unreadable)}`)
       if (found.chunks.length === 0) throw new Error(`there is no source to review in ${input.path}`)
       if (found.omitted > 0) degrade(`${found.omitted} more pieces were left out; raise maxChunks to have them read`)
-      return { ...found, chunks: [...found.chunks] }
+      return { ...found, chunks: [...found.chunks], unreadable: [...unreadable] }
     },
   )
   .map(
@@ -171,6 +180,9 @@ function findingsOf({ file, from, to }: Chunk, { findings }: z.infer<typeof answ
       message: shortened(maskSecrets(message)),
     }))
 }
+
+const shownOf = (files: readonly string[]): string =>
+  [...files.slice(0, 5), ...(files.length > 5 ? [`and ${files.length - 5} more`] : [])].join(', ')
 
 const masked = ({ file, risk, reason }: Prediction): Prediction => ({ file, risk, reason: maskSecrets(reason) })
 

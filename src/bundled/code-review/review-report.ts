@@ -17,11 +17,22 @@ export interface ReviewFacts {
   readonly chunks: readonly unknown[]
   readonly lost: number
   readonly omitted: number
+  readonly unreadable: readonly string[]
 }
 
-export function reviewReport({ findings, predictions, summary, files, chunks, lost, omitted }: ReviewFacts): string {
+export function reviewReport({
+  findings,
+  predictions,
+  summary,
+  files,
+  chunks,
+  lost,
+  omitted,
+  unreadable,
+}: ReviewFacts): string {
   const gaps = [
     ...(lost > 0 ? [`${lost} pieces could not be reviewed.`] : []),
+    ...(unreadable.length > 0 ? [`${unreadable.length} files could not be read.`] : []),
     ...(omitted > 0 ? [`${omitted} pieces were left out.`] : []),
   ]
   return [

@@ -1,9 +1,10 @@
 /**
  * Writes files into a directory, and nothing outside of it: no path that leads out, no link on the way. All paths are
  * looked at before the first file is written. A file that is there with the same content is left, so that writing again
- * after a crash changes nothing; with other content it is an error.
+ * after a crash changes nothing; with other content it is an error. Each comes to be whole or not at all: it is a draft
+ * beside its place until all of it is written, so that what a death leaves is never taken for somebody's file.
  */
-import { lstat, mkdir, readFile, realpath, writeFile } from 'node:fs/promises'
+import { constants, copyFile, link, lstat, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { ValidationError } from '../../errors.ts'
@@ -23,7 +24,10 @@ export async function writeInto(directory: string, files: readonly NewFile[]): P
     const place = placeIn(root, path)
     await refuseLinks(root, place, path)
     const there = await readFile(place, 'utf8').catch(() => undefined)
-    if (there === content) continue
+    if (there === content) {
+      await rm(draftOf(place), { force: true })
+      continue
+    }
     if (there !== undefined) {
       throw new ValidationError(`'${path}' is in ${root} already, with other content; it is not written over`)
     }
@@ -31,9 +35,28 @@ export async function writeInto(directory: string, files: readonly NewFile[]): P
   }
   for (const { place, content } of planned) {
     await mkdir(dirname(place), { recursive: true })
-    await writeFile(place, content, { flag: 'wx' })
+    await writeWhole(place, content)
   }
   return files.map(({ path }) => relative(root, placeIn(root, path)).split(sep).join('/'))
+}
+
+const draftOf = (place: string): string => `${place}.holdfast-draft`
+
+/** @throws EEXIST where somebody has put a file there meanwhile */
+async function writeWhole(place: string, content: string): Promise<void> {
+  const draft = draftOf(place)
+  // Anew: what a death has left may be half of it, and a link that somebody put there must not be followed.
+  await rm(draft, { force: true })
+  await writeFile(draft, content, { flag: 'wx' })
+  try {
+    await link(draft, place).catch(error => {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error
+      // A file system without links, as on a stick.
+      return copyFile(draft, place, constants.COPYFILE_EXCL)
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
 }
 
 function placeIn(root: string, path: string): string {

@@ -23,8 +23,7 @@ export function descendantsOf(pid: number): number[] {
 type ChildAndParent = readonly [child: number, parent: number]
 
 function parentsInProc(): ChildAndParent[] {
-  const ids = readdirSync('/proc').filter(name => /^\d+$/.test(name))
-  return ids.flatMap((id): ChildAndParent[] => {
+  return idsInProc().flatMap((id): ChildAndParent[] => {
     try {
       // `12 (a (name)) S 1 …`: the parent is the second field after the name, which may contain anything.
       const parent = /\) \S (\d+) [^)]*$/.exec(readFileSync(`/proc/${id}/stat`, 'utf8'))?.[1]
@@ -33,6 +32,15 @@ function parentsInProc(): ChildAndParent[] {
       return [] // It ended meanwhile.
     }
   })
+}
+
+/** Where it is not mounted, as in some containers, nobody is known. */
+function idsInProc(): string[] {
+  try {
+    return readdirSync('/proc').filter(name => /^\d+$/.test(name))
+  } catch {
+    return []
+  }
 }
 
 function parentsByPs(): ChildAndParent[] {

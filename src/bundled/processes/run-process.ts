@@ -47,6 +47,12 @@ const drainMs = 500
 // The first process reads a pipe whose other end only Holdfast holds; its end means that Holdfast is gone.
 const guardScript = '{ read -r _ <&3; kill -9 0; } >/dev/null 2>&1 & exec "$@" 3<&-'
 
+/** What was asked for, of a command line that may be that of the guard: for who stands in for processes. */
+export function unguarded(command: string, args: readonly string[]): { command: string; args: readonly string[] } {
+  const [, script, , asked] = args
+  return script === guardScript && asked !== undefined ? { command: asked, args: args.slice(4) } : { command, args }
+}
+
 // What a shell says of a command that it cannot become.
 const shellRefusal = /^.*\bsh: .*exec: .*(?:not found|denied|cannot execute|format error).*$/im
 

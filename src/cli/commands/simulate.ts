@@ -5,8 +5,9 @@
 import { type Command, Option } from 'commander'
 import { findBundled } from '../../bundled/index.ts'
 import { OptionsError } from '../../index.ts'
-import type { SeedReport, SimulationResult } from '../../testing.ts'
+import type { SeedReport, SimulateOptions, SimulationResult } from '../../testing.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { importWorld } from '../import-world.ts'
 import { createWorkflowLoader } from '../load-workflow.ts'
 import { collected, parseCount, parseInput } from '../parse-flags.ts'
 import { replayInSimulator } from '../replay-in-simulator.ts'
@@ -20,6 +21,7 @@ interface SimulateFlags {
   readonly replay?: string
   readonly input?: string
   readonly standIn?: readonly string[]
+  readonly world?: string
 }
 
 const usualSeeds = 100
@@ -38,8 +40,12 @@ export function addSimulate(program: Command, does: Does): void {
     .option('--input <json>', "the input: JSON, '@file', or '-'; without it by chance, of the workflow's schema")
     .option(
       '--stand-in <stages>',
-      'stages that need the real world, with commas: data of their `output` schema stands in for them (of a bundled workflow, wherever there is one)',
+      'stages that need the real world, with commas: data of their `output` schema stands in for them',
       collected,
+    )
+    .option(
+      '--world <file>',
+      'a file that default-exports what there is in the simulation: `files`, `programs`, `answers`, `stages`, `signals`, `input`, `invariants` (a bundled workflow has a world of its own)',
     )
     .action(does<SimulateFlags>(run))
 }
@@ -53,12 +59,14 @@ async function run(session: Session, [name = '']: readonly string[], flags: Simu
   const { workflow } = await createWorkflowLoader()(name)
   // Loaded when it is asked for: no other command needs it.
   const { simulate, stagesWithOutput } = await import('../../testing.ts')
-  const standIns = standInsOf(stagesWithOutput(workflow), name, flags.standIn)
+  const standIns = standInsOf(stagesWithOutput(workflow), flags.standIn)
+  const world = await worldOf(name, flags.world)
   const total = typeof seeds === 'number' ? seeds : seeds.length
   const result = await simulate(workflow, {
+    ...world,
     seeds,
     faults: flags.faults,
-    stages: Object.fromEntries(standIns.map(stage => [stage, true])),
+    stages: { ...world.stages, ...Object.fromEntries(standIns.map(stage => [stage, true])) },
     onSeed: progress(session, total),
     ...input,
   })
@@ -97,12 +105,13 @@ function replayCommand(
   session: Session,
   name: string,
   seed: number,
-  { faults, input, standIn }: SimulateFlags,
+  { faults, input, standIn, world }: SimulateFlags,
 ): string {
   const flags = [
     ...(faults === undefined || faults === 'all' ? [] : [`--faults ${faults}`]),
     ...(input === undefined ? [] : [`--input ${quoted(input)}`]),
     ...(standIn ?? []).map(stages => `--stand-in ${stages}`),
+    ...(world === undefined ? [] : [`--world ${quoted(world)}`]),
   ]
   return session.command(['simulate', quoted(name), '--replay', String(seed), ...flags].join(' '))
 }
@@ -111,8 +120,16 @@ const countOf = (given: string | undefined): number => (given === undefined ? us
 
 const isSeed = (text: string): boolean => text.trim() !== '' && Number.isInteger(Number(text))
 
-function standInsOf(known: readonly string[], name: string, given: readonly string[] | undefined): readonly string[] {
-  if (given === undefined) return findBundled(name) ? known : []
+/** What the file says that there is; of a workflow that ships, its own world. */
+async function worldOf(name: string, file: string | undefined): Promise<SimulateOptions> {
+  if (file !== undefined) return importWorld(file)
+  if (!findBundled(name)) return {}
+  const { bundledWorld } = await import('../../testing.ts')
+  return bundledWorld(name)
+}
+
+function standInsOf(known: readonly string[], given: readonly string[] | undefined): readonly string[] {
+  if (given === undefined) return []
   const asked = given.flatMap(text => text.split(',')).map(text => text.trim())
   const other = asked.find(stage => !known.includes(stage))
   if (other === undefined) return asked

@@ -53,9 +53,11 @@ function summary(
         ]),
     `  covered     ${states.reached.length} of ${states.total} states, ${transitions.reached.length} of ${transitions.total} transitions`,
     `  hardest     ${hardest.map(({ seed, lives, restarts }) => `seed ${seed} (${lives} processes, ${restarts} restarts)`).join(', ')}`,
-    ...outside.map(
-      ({ stage, what, replaced }) =>
-        `  by itself   stage '${stage}' uses ${what}: ${replaced ? 'it was given simulated values' : 'it was refused'}`,
+    ...new Set(
+      outside.map(
+        ({ stage, what, replaced }) =>
+          `  by itself   stage '${stage.replace(/\[.*$/s, '')}' uses ${what}: ${replaced ? 'it was given simulated values' : 'it was refused'}`,
+      ),
     ),
   ]
 }

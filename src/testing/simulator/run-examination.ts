@@ -4,8 +4,14 @@ import type { Guarantees } from './guarantees.ts'
 import { journalFaults } from './journal-faults.ts'
 import type { Scenario, SimulatedRun } from './scenario.ts'
 import type { SimulatedDisk } from './simulated-disk.ts'
+import type { SimulatedWorld } from './world/simulated-world.ts'
 
-export async function simulatedRuns(disk: SimulatedDisk, runIds: readonly string[]): Promise<SimulatedRun[]> {
+export async function simulatedRuns(
+  disk: SimulatedDisk,
+  world: SimulatedWorld,
+  runIds: readonly string[],
+): Promise<SimulatedRun[]> {
+  const files = world.texts
   const runs: SimulatedRun[] = []
   for (const id of runIds) {
     const row = await disk.base.readRun(id)
@@ -18,6 +24,9 @@ export async function simulatedRuns(disk: SimulatedDisk, runIds: readonly string
       status: row.status,
       ...(row.outcome === null ? {} : { result: JSON.parse(row.outcome) as RunResult }),
       journal: rows.map(journalled => ({ ...journalled, data: JSON.parse(journalled.data) as unknown })),
+      files,
+      changes: world.changes.filter(({ runId }) => runId === id),
+      programs: world.programs.filter(({ runId }) => runId === id),
     })
   }
   return runs

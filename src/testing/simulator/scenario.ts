@@ -8,6 +8,8 @@ import type { Broken } from './guarantee-table.ts'
 import type { OutsideUse } from './outside-world.ts'
 import type { Answers } from './simulated-providers.ts'
 import type { StandIns } from './stage-watch.ts'
+import type { ProgramRun, Programs } from './world/programs.ts'
+import type { FileChange, Files } from './world/simulated-world.ts'
 
 /** A run of a simulation after its end, as invariants are given it. */
 export interface SimulatedRun {
@@ -19,6 +21,12 @@ export interface SimulatedRun {
   readonly result?: RunResult | undefined
   /** The journal, with its data parsed. */
   readonly journal: readonly (Omit<JournalRow, 'data'> & { readonly data: unknown })[]
+  /** All simulated files at the end of the seed, by absolute path. */
+  readonly files: Readonly<Record<string, string>>
+  /** What the stages of this run changed of them, in order. */
+  readonly changes: readonly FileChange[]
+  /** The programs that the stages of this run asked for, in order. */
+  readonly programs: readonly ProgramRun[]
 }
 
 export type RunInvariant = (run: SimulatedRun) => unknown
@@ -49,6 +57,8 @@ export interface Scenario {
   /** The payload of a signal that a run waits for; undefined where none is sent. */
   readonly signal: (name: string, random: Random) => Signal | undefined
   readonly standIns: StandIns
+  readonly files: Files | undefined
+  readonly programs: Programs | undefined
   readonly answers: Answers | undefined
   readonly faults: FaultRates
   readonly invariants: readonly (readonly [name: string, invariant: RunInvariant])[]

@@ -27,6 +27,8 @@ import type { Turns } from './simulated-time.ts'
 import { Simulation } from './simulation.ts'
 import type { SeedReport, SimulationResult } from './simulation-result.ts'
 import type { StandIns } from './stage-watch.ts'
+import type { Programs } from './world/programs.ts'
+import type { Files } from './world/simulated-world.ts'
 
 /** Opens a runtime in the simulated world: `createRuntime({ ...world, workflows: [watch(mine)] })`. */
 export type RuntimeFactory = (
@@ -55,6 +57,13 @@ export interface SimulateOptions {
   readonly answers?: string | object | ((request: ModelRequest, random: Random) => unknown) | undefined
   /** Stand-ins for stages that need the real world: functions, or what they return, by the name of the stage. */
   readonly stages?: StandIns | undefined
+  /** What stages find on the disk: texts or bytes by path, or a function of chance. @default a stage that asks is refused */
+  readonly files?: Files | undefined
+  /**
+   * What stages start as child processes: by name, or one function for all. A function is given the call; what it returns
+   * is how the program ends, a text what it prints. @default a stage that starts one is refused
+   */
+  readonly programs?: Programs | undefined
   readonly budget?: Budget | undefined
   /** Runs of each seed. @default 1 to 3, by chance */
   readonly runs?: number | undefined
@@ -78,15 +87,25 @@ const optionsSchema = z.strictObject({
   signals: z.record(z.string(), z.unknown()).optional(),
   answers: z.custom<SimulateOptions['answers']>(() => true).optional(),
   stages: z.record(z.string(), z.unknown()).optional(),
-  budget: z.custom<Budget>(value => value !== null && typeof value === 'object', 'must be a budget').optional(),
+  files: z
+    .custom<Files>(value => isObject(value) || typeof value === 'function', 'must be texts by path, or a function')
+    .optional(),
+  programs: z
+    .custom<Programs>(value => isObject(value) || typeof value === 'function', 'must be functions by name, or one')
+    .optional(),
+  budget: z.custom<Budget>(isObject, 'must be a budget').optional(),
   runs: z.int().min(1).max(100).optional(),
   start: z.custom<SimulateOptions['start']>(value => typeof value === 'function', 'must be a function').optional(),
   replays: z.int().min(0).optional(),
   onSeed: z.custom<SimulateOptions['onSeed']>(value => typeof value === 'function', 'must be a function').optional(),
 })
 
+function isObject(value: unknown): value is object {
+  return value !== null && typeof value === 'object'
+}
+
 function areFunctions(value: unknown): boolean {
-  return value !== null && typeof value === 'object' && Object.values(value).every(one => typeof one === 'function')
+  return isObject(value) && Object.values(value).every(one => typeof one === 'function')
 }
 
 /** Seeds from the first on of which the coverage is taken, and one of so many after them: to look costs time. */
@@ -140,6 +159,8 @@ class Simulations {
     this.#scenario = {
       ...(isWorkflow(target) ? scenarioOf(target, settings) : scenarioOfFactory(target, settings)),
       standIns: settings.stages ?? {},
+      files: settings.files,
+      programs: settings.programs,
       answers: answersOf(settings.answers),
       faults,
       invariants: namedInvariants<RunInvariant>(settings.invariants ?? [], 'simulate'),
@@ -203,9 +224,9 @@ class Simulations {
 
   #replay(seed: number): string {
     const { faults } = this.#given
-    const functions = (['invariants', 'signals', 'answers', 'stages', 'input', 'start'] as const).filter(
-      name => this.#given[name] !== undefined,
-    )
+    const functions = (
+      ['invariants', 'signals', 'answers', 'stages', 'files', 'programs', 'input', 'start'] as const
+    ).filter(name => this.#given[name] !== undefined)
     const options = [
       `seeds: [${seed}]`,
       ...(faults === undefined

@@ -24,6 +24,7 @@ import { SimulatedProcess } from './simulated-process.ts'
 import { simulatedProviders } from './simulated-providers.ts'
 import { SimulatedTime, type Turns } from './simulated-time.ts'
 import { WatchedWorkflows } from './watched-workflow.ts'
+import { SimulatedWorld } from './world/simulated-world.ts'
 
 const mostLives = 6
 const mostTraceLines = 5000
@@ -38,7 +39,7 @@ export class Simulation {
   readonly #disk: SimulatedDisk
   readonly #guarantees: Guarantees
   readonly #random: Record<
-    'plan' | 'disk' | 'stages' | 'providers' | 'signals' | 'runtime' | 'ambient' | 'begin' | 'operator',
+    'plan' | 'disk' | 'stages' | 'providers' | 'signals' | 'runtime' | 'ambient' | 'begin' | 'operator' | 'world',
     Random
   >
   readonly #trace: string[] = []
@@ -48,6 +49,7 @@ export class Simulation {
   readonly #executions = new Map<string, Set<StageContext>>()
   readonly #children = new Set<AnyWorkflow>()
   readonly #charges: Charges
+  readonly #world: SimulatedWorld
   readonly #signals: SignalSender
   readonly #operator: SimulatedOperator
   readonly #lifePlan: LifePlan
@@ -74,6 +76,7 @@ export class Simulation {
       ambient: stream(7),
       begin: stream(8),
       operator: stream(9),
+      world: stream(10),
     }
     this.#guarantees = new Guarantees({
       note: what => this.#note(what),
@@ -82,6 +85,14 @@ export class Simulation {
     })
     this.#disk = new SimulatedDisk(this.#time, this.#random.disk, this.#guarantees)
     this.#charges = new Charges(this.#guarantees)
+    this.#world = new SimulatedWorld({
+      files: scenario.files,
+      programs: scenario.programs,
+      random: this.#random.world,
+      now: () => this.#time.wallClock,
+      rates: () => this.#rates,
+      note: what => this.#note(what),
+    })
     const shared = {
       guarantees: this.#guarantees,
       time: this.#time,
@@ -122,7 +133,7 @@ export class Simulation {
     }
     const restedAt = this.#time.now
     await this.#closeDown()
-    const runs = await simulatedRuns(this.#disk, this.#guarantees.runIds)
+    const runs = await simulatedRuns(this.#disk, this.#world, this.#guarantees.runIds)
     for (const run of runs) {
       await examineRun(run, this.#disk, this.#guarantees, this.#scenario.invariants)
       this.#charges.examine(run.id, await this.#budgetOf(run.id))
@@ -262,7 +273,7 @@ export class Simulation {
     return new WatchedWorkflows({
       random: this.#random.stages,
       standIns: this.#scenario.standIns,
-      place: execution => this.#place(execution?.stage),
+      place: execution => this.#place(execution, process()),
       stepBegins: key => this.#effectBegins(process(), 'step', key),
       childStarts: workflow => void this.#children.add(workflow),
       executionBegins: context => this.#executionBegins(process(), context),
@@ -347,11 +358,14 @@ export class Simulation {
     return (JSON.parse(row?.options ?? '{}') as { budget?: { calls?: number } }).budget ?? {}
   }
 
-  #place(stage: string | undefined): Place {
+  #place(execution: StageContext | undefined, process?: SimulatedProcess): Place {
     return {
       time: this.#time,
       random: this.#random.ambient,
-      stage,
+      stage: execution?.stage,
+      runId: execution?.runId,
+      process,
+      world: this.#world,
       note: use => {
         const key = `${use.stage} ${use.what}`
         if (this.#outside.has(key)) return

@@ -17,6 +17,7 @@ export class WatchedContext {
   readonly #watched: (workflow: AnyWorkflow) => AnyWorkflow
   readonly #outside: Place
   readonly #waits = new Map<string, number>()
+  readonly #signals = new Map<AbortSignal, AbortSignal>()
   #sleeps = 0
 
   constructor(context: StageContext, watch: StageWatch, watched: (workflow: AnyWorkflow) => AnyWorkflow) {
@@ -34,10 +35,26 @@ export class WatchedContext {
       get: (target, key) => {
         if (typeof key === 'string' && Object.hasOwn(own, key)) return own[key]
         const value = inPlace(this.#outside, () => Reflect.get(target, key)) as unknown
+        if (key === 'signal') return this.#signal(value as AbortSignal)
         if (key === 'model') return this.#model(value as StageContext['model'])
         return key === 'log' || key === 'metrics' ? this.#behind(value as object) : this.#wrapped(value, target)
       },
     })
+  }
+
+  /** The same signal, of which the function hears as the stage that it is, and not as whoever gives it. */
+  #signal(given: AbortSignal): AbortSignal {
+    const known = this.#signals.get(given)
+    if (known) return known
+    const controller = new AbortController()
+    const place = this.#watch.place(this.#context)
+    const abort = (): void => {
+      if (!place.process?.isDead) inPlace(place, () => controller.abort(given.reason))
+    }
+    if (given.aborted) abort()
+    else given.addEventListener('abort', abort, { once: true })
+    this.#signals.set(given, controller.signal)
+    return controller.signal
   }
 
   #wrapped(value: unknown, self: unknown): unknown {
@@ -59,7 +76,8 @@ export class WatchedContext {
       if (typeof one !== 'function') return one
       return (step: StepContext) => {
         if (!this.#watch.stepBegins(step.idempotencyKey)) return new Promise<never>(() => {})
-        const work = (): unknown => inPlace(place, () => (one as (step: StepContext) => unknown)(step))
+        const given = { ...step, signal: this.#signal(step.signal) }
+        const work = (): unknown => inPlace(place, () => (one as (step: StepContext) => unknown)(given))
         return recorded ? recorded.step(step, work) : work()
       }
     })

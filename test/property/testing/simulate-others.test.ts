@@ -1,3 +1,3 @@
 import { simulatorSuite } from '../../support/simulator-suite.ts'
 
-simulatorSuite('spender', 'kiln', 'kiln in time', 'checkup')
+simulatorSuite('spender', 'kiln', 'kiln in time')

@@ -17,7 +17,7 @@ const { values: flags } = parseArgs({
   options: {
     sample: { type: 'string' },
     only: { type: 'string' },
-    seeds: { type: 'string', default: '320' },
+    seeds: { type: 'string', default: '400' },
     write: { type: 'boolean', default: false },
   },
 })
