@@ -1,7 +1,7 @@
 /** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
 
 import { z } from 'zod'
-import { RunNotFoundError } from '../errors.ts'
+import { OptionsError, RunNotFoundError } from '../errors.ts'
 import { parseOptions } from '../options.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
@@ -39,9 +39,14 @@ class RunHandle implements Run {
     this.#parts = parts
   }
 
+  /** What it says is durable, so that whoever asks the store next is not told of an earlier one. */
   async status(): Promise<RunStatus> {
     const live = this.#parts.runs.find(this.id)
-    if (live) return live.status
+    if (live) {
+      const { status } = live
+      await live.durable()
+      return status
+    }
     const row = await this.#parts.store.readRun(this.id)
     if (!row) throw new RunNotFoundError(this.id)
     return row.status
@@ -73,6 +78,7 @@ class RunHandle implements Run {
   }
 
   subscribe(listener: (event: JournalEvent) => void): Subscription {
+    if (typeof listener !== 'function') throw new OptionsError('subscribe: its argument must be a function')
     return this.#parts.feed.subscribe(this.id, listener)
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fromPromise, setup } from 'xstate'
 import { z } from 'zod'
+import { OptionsError } from '../../../src/errors.ts'
 import { defineProfile } from '../../../src/resilience/define-profile.ts'
 import { defineWorkflow } from '../../../src/workflow/define-workflow.ts'
 import { workflowFromMachine } from '../../../src/workflow/own-machine.ts'
@@ -22,6 +23,56 @@ describe('a generated id', () => {
     expect(two.id).not.toBe(one.id)
     expect(await settle(world.clock, two.result())).toMatchObject({ success: true })
     await second.close()
+  })
+})
+
+describe('a status', () => {
+  it('is told once it is durable: what is read of the run next says the same', async () => {
+    const world = createWorld()
+    const held: (() => void)[] = []
+    const store = Object.create(world.store, {
+      commit: {
+        value: async (...batch: Parameters<typeof world.store.commit>) => {
+          await new Promise<void>(resolve => held.push(resolve))
+          return world.store.commit(...batch)
+        },
+      },
+    }) as typeof world.store
+    const workflow = begin().stage('a', ({ waitFor }) => waitFor('go'))
+    const runtime = await world.open({ store, workflows: [workflow] })
+    const letThrough = async <T>(promise: Promise<T>): Promise<T> => {
+      let isSettled = false
+      const settled = promise.finally(() => {
+        isSettled = true
+      })
+      await world.clock.advance(0)
+      while (!isSettled) {
+        held.shift()?.()
+        await world.clock.advance(0)
+      }
+      return settled
+    }
+    const run = await letThrough(runtime.start(workflow))
+    let told: string
+    do {
+      told = await letThrough(run.status())
+      expect((await runtime.list()).items[0]?.status).toBe(told)
+      expect((await runtime.diagnostics(run.id)).status).toBe(told)
+      if (told !== 'waiting') held.shift()?.()
+      await world.clock.advance(0)
+    } while (told !== 'waiting')
+    await letThrough(runtime.close())
+  })
+})
+
+describe('what watches a run', () => {
+  it('must be a function', async () => {
+    const world = createWorld()
+    const workflow = begin().stage('a', () => 1)
+    const runtime = await world.open({ workflows: [workflow] })
+    const run = await runtime.start(workflow)
+    expect(() => run.subscribe('tell me' as never)).toThrow(OptionsError)
+    await runtime.close()
   })
 })
 
