@@ -129,18 +129,21 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
         watch.stop()
       }
     },
-    async *followAll() {
-      const queue: JournalEvent[] = []
-      const watch = bell(undefined, event => queue.push(event))
-      try {
-        for (;;) {
-          for (let event = queue.shift(); event; event = queue.shift()) yield event
-          if (!(await watch.wait())) return
+    // What comes after the iteration was begun, not only after its first event was asked for.
+    followAll: () => ({
+      [Symbol.asyncIterator]() {
+        const queue: JournalEvent[] = []
+        const watch = bell(undefined, event => queue.push(event))
+        const events = drain(queue, watch.wait)
+        return {
+          next: () => events.next(),
+          return() {
+            watch.stop()
+            return events.return(undefined)
+          },
         }
-      } finally {
-        watch.stop()
-      }
-    },
+      },
+    }),
     async *followAllFrom(from) {
       let after = from - 1
       let news = true
@@ -168,4 +171,11 @@ export function createJournalFeed(store: Store, onListenerError: (error: unknown
       byRun.clear()
     },
   }
+}
+
+async function* drain(queue: JournalEvent[], more: () => Promise<boolean>): AsyncGenerator<JournalEvent, undefined> {
+  do {
+    for (let event = queue.shift(); event; event = queue.shift()) yield event
+  } while (await more())
+  return undefined
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createJournalFeed } from '../../../src/runtime/commits/journal-feed.ts'
 import { memoryStore } from '../../../src/store/memory-store.ts'
+import type { JournalRow } from '../../../src/store/store.ts'
 
 async function aFeed() {
   const store = memoryStore()
@@ -26,6 +27,25 @@ async function seqsOf(events: AsyncIterable<{ readonly seq: number }>): Promise<
   for await (const { seq } of events) seqs.push(seq)
   return seqs
 }
+
+describe('what comes of all runs', () => {
+  const row: JournalRow = { seq: 2, at: 2, type: 'run.completed', schemaVersion: 1, data: '{}' }
+
+  test('is given from when the iteration was begun, though nothing was asked of it yet', async () => {
+    const feed = await aFeed()
+    const events = feed.followAll()[Symbol.asyncIterator]()
+    feed.announce('r', [row])
+    expect((await events.next()).value).toMatchObject({ runId: 'r', seq: 2 })
+  })
+
+  test('is kept for nobody after an iteration that was ended before its first event', async () => {
+    const feed = await aFeed()
+    const events = feed.followAll()[Symbol.asyncIterator]()
+    await events.return?.()
+    feed.announce('r', [row])
+    expect(await events.next()).toEqual({ done: true, value: undefined })
+  })
+})
 
 describe('a feed that is closed', () => {
   test('ends the iterations that wait', async () => {
