@@ -85,7 +85,11 @@ export const errorCodes = {
     category: 'configuration',
     meaning: 'The file of a workflow cannot be loaded, or exports no workflow.',
   },
-  already_started: { type: 'runtime', category: 'critical', meaning: 'A child of that id is running already.' },
+  already_started: {
+    type: 'runtime',
+    category: 'critical',
+    meaning: 'A child of that id is running already, or being restarted.',
+  },
   already_present: {
     type: 'runtime',
     category: 'critical',

@@ -30,8 +30,12 @@ export function* startChild<TNested>(
   refuseUnlessRunning(supervisor)
   const { id, children } = supervisor
   const known = children.find(spec.id)
-  if (known?.countsAsRunning) throw refusal(id, 'already_started', `its child '${spec.id}' is running`, spec.id)
-  if (known) throw refusal(id, 'already_present', `it has a child '${spec.id}', which is ${known.status}`, spec.id)
+  if (known) {
+    // To OTP a child that is being restarted has started: it has a process, or is about to.
+    const hasStarted = known.countsAsRunning || known.status === 'restarting'
+    const code = hasStarted ? 'already_started' : 'already_present'
+    throw refusal(id, code, `it has a child '${spec.id}', which is ${known.status}`, spec.id)
+  }
   if (children.size >= supervisor.spec.maxChildren) {
     throw refusal(id, 'max_children', `it has ${children.size} children, as many as it may have`, spec.id)
   }

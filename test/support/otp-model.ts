@@ -95,7 +95,7 @@ export class ModelSupervisor {
 
   startChild(spec: ModelChildSpec): string {
     const known = this.find(spec.id)
-    if (known) return known.state === 'running' ? 'already_started' : 'already_present'
+    if (known) return known.state === 'stopped' ? 'already_present' : 'already_started'
     const child: ModelChild = { spec, state: 'stopped' }
     this.children.push(child)
     // Another spec is another child: it counts its incarnations from 1.

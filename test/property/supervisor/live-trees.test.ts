@@ -95,7 +95,7 @@ describe('live supervisors', () => {
       await populated({ maxChildren, commands }, async ({ sup }, id) => {
         const known = sup.whichChildren().find(child => child.id === id)
         if (!known) return
-        const code = known.status === 'running' ? 'already_started' : 'already_present'
+        const code = known.status === 'stopped' ? 'already_present' : 'already_started'
         await expect(sup.startChild({ id, logic: worker })).rejects.toMatchObject({ code })
         const after = sup.whichChildren()
         expect(after.filter(child => child.id === id)).toEqual([known])

@@ -190,7 +190,7 @@ describe('records and calls', () => {
         code = (error as { code: string }).code
       })
       expect(children.inOrder().filter(({ spec }) => spec.id === id)).toHaveLength(1)
-      expect(code).toBe(known && (known.isLive ? 'already_started' : 'already_present'))
+      expect(code).toBe(known && (known.status === 'stopped' ? 'already_present' : 'already_started'))
       expect(starts).toEqual(known ? [] : [id])
     }))
 
