@@ -58,18 +58,26 @@ function encode(where: string, toText: () => string | undefined, around = 0): Js
 /** The JSON of one result; of a map, that of each item in the order of `over`. Undefined stays undefined. */
 export type ResultText = JsonText | undefined | readonly (JsonText | undefined)[]
 
-/** A plain object with a key for each name. A result is parsed when it is first read, so no two readers share one. */
+/** A result this long costs less to parse than to be parsed when it is read. */
+const eagerLength = 256
+
+/** A plain object with a key for each name. A long result is parsed when it is first read. No two readers share one. */
 export function lazyResults(
   texts: ReadonlyMap<string, ResultText>,
   names: Iterable<string>,
 ): Readonly<Record<string, unknown>> {
   const results: Record<string, unknown> = {}
   for (const name of names) {
+    const text = texts.get(name)
+    if (text === undefined || (typeof text === 'string' && text.length <= eagerLength)) {
+      results[name] = decodeResult(text)
+      continue
+    }
     Object.defineProperty(results, name, {
       configurable: true,
       enumerable: true,
       get: () => {
-        const value = decodeResult(texts.get(name))
+        const value = decodeResult(text)
         Object.defineProperty(results, name, { value, configurable: true, enumerable: true, writable: true })
         return value
       },

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ValidationError } from '../../../src/errors.ts'
 import {
   decodeResult,
@@ -175,6 +175,17 @@ describe('results', () => {
     const results = lazyResults(texts, ['a'])
     expect(results.a).toBe(results.a)
     expect(JSON.stringify(results)).toBe('{"a":{"list":[1]}}')
+  })
+
+  it('that are long are parsed only when they are read', () => {
+    const parse = vi.spyOn(JSON, 'parse')
+    const long = JSON.stringify('x'.repeat(1000))
+    const results = lazyResults(new Map([['long', long]]), ['long'])
+    expect(parse).not.toHaveBeenCalled()
+    expect(results.long).toHaveLength(1000)
+    expect(results.long).toBe(results.long)
+    expect(parse).toHaveBeenCalledOnce()
+    parse.mockRestore()
   })
 
   it('are never shared between readers', () => {
