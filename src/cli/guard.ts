@@ -16,7 +16,9 @@ export interface Guard {
 
 export function createGuard(terminal: Terminal, wants: ErrorForm): Guard {
   const watched = new Map<string, string>()
-  process.on('exit', () => {
+  process.on('exit', code => {
+    // Code in a stage that leaves with 0 says that it is done; the run is not.
+    if (code === exitCodes.done && watched.size > 0) process.exitCode = exitCodes.failed
     for (const [runId, resumeCommand] of watched) {
       terminal.pin([])
       terminal.say(`the process ended while run ${runId} was unfinished; go on with: ${resumeCommand}`)

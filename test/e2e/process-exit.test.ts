@@ -50,6 +50,15 @@ describe('a stage that calls process.exit', () => {
     expect(written('leave')).toBe('1 2')
   })
 
+  it('with 0 ends the command with 1, since the run is not done', () => {
+    const content = `import { defineWorkflow } from 'holdfast'
+      export default defineWorkflow({ name: 'done', version: '1' }).stage('leave', () => process.exit(0))`
+    writeFileSync(join(directory, 'done.ts'), content)
+    const left = run('run', './done.ts', '--id', 'undone')
+    expect(left.status).toBe(1)
+    expect(left.stderr).toContain('holdfast resume undone')
+  })
+
   it('is told of in the first stage, too, before anybody has begun to look on', () => {
     const hasty = `import { defineWorkflow } from 'holdfast'
       export default defineWorkflow({ name: 'hasty', version: '1' }).stage('leave', () => process.exit(7))`
