@@ -186,7 +186,7 @@ function optionsAndRun(rest: readonly unknown[], where: string): [unknown, (cont
   if (typeof run !== 'function') {
     throw new OptionsError(`${where} has no function to run; give it as the last argument`)
   }
-  return [typeof first === 'function' ? {} : (first ?? {}), run as (context: StageContext) => unknown]
+  return [typeof first === 'function' || first === undefined ? {} : first, run as (context: StageContext) => unknown]
 }
 
 /** Ancestors are found when they are asked for: all of them together would be quadratic in a chain. */

@@ -199,6 +199,7 @@ describe('a stage is refused', () => {
     [{ output: {} }, 'output'],
     [{ needs: 'a' }, 'needs'],
     [{ over: () => [] }, 'over'],
+    [null, 'must be an object'],
   ])('for the options %j', (options, name) => {
     expect(refusal(() => loose().stage('b', options, run))).toMatch(new RegExp(`stage 'b' of workflow 'w'.*${name}`))
   })
