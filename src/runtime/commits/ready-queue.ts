@@ -20,6 +20,8 @@ export interface ReadyQueueOptions {
 /** Pieces of work in one turn: 16 to 32 keep the delay of the event loop low without paying a turn for each. */
 const slice = 32
 
+const done = (): void => {}
+
 export function createReadyQueue(options: ReadyQueueOptions): ReadyQueue {
   let queue: (() => void)[] = []
   let head = 0
@@ -29,7 +31,9 @@ export function createReadyQueue(options: ReadyQueueOptions): ReadyQueue {
     scheduled = false
     const end = Math.min(queue.length, head + slice)
     while (head < end) {
-      const work = queue[head++] as () => void
+      const work = queue[head] as () => void
+      // Let go of at once: in a queue that is seldom empty it would keep the stage that it was about for long.
+      queue[head++] = done
       try {
         work()
       } catch (error) {
