@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { packWrites, unpackWrites } from '../../../src/store/packed-writes.ts'
@@ -65,6 +66,22 @@ const write: fc.Arbitrary<RunWrite> = fc.record({
   ),
   consumeSignals: maybe(fc.array(fc.nat(), { maxLength: 2 })),
   wake: maybe(fc.array(fc.record({ runId: text, key: text, dueAt: fc.nat(), data: text }), { maxLength: 2 })),
+})
+
+test('texts of any length come out of another thread as they went in', () => {
+  const longest = 64 * 1024
+  const batch: RunWrite[] = [0, 1, longest, longest + 1].map(length => ({
+    runId: `r${length}`,
+    journal: Array.from({ length: 300 }, (_, seq) => ({
+      ...{ seq, at: seq, type: 'stage.succeeded', schemaVersion: 1 },
+      data: `${seq}`.padEnd(length, 'ä'),
+    })),
+  }))
+  const dataOf = (writes: readonly RunWrite[]) => writes.map(({ journal }) => journal?.map(({ data }) => data))
+  const packed = packWrites(batch)
+  expect(packed.text.length).toBeGreaterThan(15 * 1024 * 1024)
+  expect(packed.text.length).toBeLessThanOrEqual(16 * 1024 * 1024)
+  expect(isDeepStrictEqual(dataOf(unpackWrites(structuredClone(packed))), dataOf(batch))).toBe(true)
 })
 
 test('writes come out of another thread as they went in', () => {
