@@ -20,9 +20,9 @@ export interface PackedWrites {
 const absent = Number.NaN
 /** In the place of a length: the text, or the rest of the write, is apart. */
 const isApart = -1
-/** Longer texts are not worth a copy: they and the one text that all would be have a bound. */
-const longText = 64 * 1024
-/** All texts of a batch in one, at most. */
+/** Longer texts go by themselves: to copy them into the one text costs more than it saves. */
+const longText = 4096
+/** The one text has a bound, as any text has. */
 const mostText = 16 * 1024 * 1024
 
 const valuesOfState = 7

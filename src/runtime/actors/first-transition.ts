@@ -35,6 +35,6 @@ export function createFirstTransition(
     const context = contextOf({ input })
     const info = { context, event: { type: 'xstate.init', input }, self: scope.self, system: scope.system }
     for (const { type, params, exec } of requested) scope.actionExecutor({ type, params, exec, info } as never)
-    return { ...template, context, children: {}, historyValue: {} } as AnyMachineSnapshot
+    return { ...template, context, children: {} } as AnyMachineSnapshot
   }
 }

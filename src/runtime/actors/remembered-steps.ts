@@ -34,12 +34,12 @@ export function rememberSteps<TMachine extends AnyStateMachine>(machine: TMachin
       return replay(beginning.step as Step, given, {}, { type: 'xstate.init', input }, scope)
     },
     transition(snapshot: AnyMachineSnapshot, event: EventObject, scope: AnyActorScope) {
-      const transit = () => machine.transition(snapshot as never, event as never, scope) as AnyMachineSnapshot
-      if (isWatched() || event.type === 'xstate.stop' || snapshot.status !== 'active') return transit()
+      if (isWatched() || event.type === 'xstate.stop' || snapshot.status !== 'active')
+        return machine.transition(snapshot as never, event as never, scope)
       const known = steps.find(snapshot.value, event.type)
       if (known !== undefined && known !== 'differs' && canReplay(known, snapshot))
         return replay(known, snapshot.context, snapshot.children, event, scope)
-      const next = transit()
+      const next = machine.transition(snapshot as never, event as never, scope) as AnyMachineSnapshot
       if (known === undefined && !steps.isFull())
         steps.keep(snapshot.value, event.type, stepOf(snapshot, event, next) ?? 'differs')
       return next
@@ -136,10 +136,11 @@ function carryOut(
 
 /** As the end of a machine is worked out: the final state's output reaches the machine's own in an event. */
 function outputOf(end: NonNullable<Step['end']>, context: unknown, event: EventObject, self: AnyActorRef): unknown {
-  const resolve = (output: unknown, from: EventObject): unknown =>
-    typeof output === 'function' ? output({ context, event: from, self }) : output
   const { output } = end.node.machine.root as { output?: unknown }
   if (output === undefined) return undefined
-  const done = { type: end.doneType, output: resolve(end.node.output, event) }
-  return resolve(output, done)
+  const done = { type: end.doneType, output: resolved(end.node.output, context, event, self) }
+  return resolved(output, context, done, self)
 }
+
+const resolved = (output: unknown, context: unknown, event: EventObject, self: AnyActorRef): unknown =>
+  typeof output === 'function' ? output({ context, event, self }) : output

@@ -138,7 +138,9 @@ export abstract class RecordedRun implements Committable {
 
   /** Does `effect` when all that happened until now is durable. */
   afterCommit(effect: () => void): void {
-    this.#afterCommit.push(effect)
+    // Mostly it is the only one: a list that grows by itself makes room for many.
+    if (this.#afterCommit.length === 0) this.#afterCommit = [effect]
+    else this.#afterCommit.push(effect)
   }
 
   /** Resolves when all that happened until now is durable. */
