@@ -1,6 +1,7 @@
 /** `holdfast`: a supervised, durable actor runtime for LLM and agent workflows, on XState v5. */
 
 export { bundledWorkflow } from './bundled/load-bundled.ts'
+export { type ErrorCategory, type ErrorCode, type ErrorType, errorCodes } from './error-codes.ts'
 export {
   BudgetExceededError,
   CancelledError,
@@ -8,11 +9,7 @@ export {
   ConfigError,
   decodeError,
   type EncodedError,
-  type ErrorCategory,
-  type ErrorCode,
-  type ErrorType,
   encodeError,
-  errorCodes,
   HoldfastError,
   LeaseLostError,
   OptionsError,

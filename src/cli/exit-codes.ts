@@ -2,7 +2,7 @@
  * The exit codes of the command line, and which error or result ends with which. This is the only place that says so;
  * an error whose code is not in the table ends with 1.
  */
-import { type ErrorCode, errorCodes } from '../errors.ts'
+import { type ErrorCode, errorCodes } from '../error-codes.ts'
 import type { RunResult } from '../index.ts'
 
 export const exitCodes = {

@@ -2,7 +2,7 @@
  * An error for the person: one paragraph that says what happened and what to do, or with `--json` one document on
  * stdout. The stack is shown with `--debug` only.
  */
-import { type ErrorCode, type ErrorType, errorCodes } from '../errors.ts'
+import { type ErrorCode, type ErrorType, errorCodes } from '../error-codes.ts'
 import { errorCodeOf } from './exit-codes.ts'
 import type { Terminal } from './terminal.ts'
 

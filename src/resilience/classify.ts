@@ -3,7 +3,7 @@
  * its type, scope of blame and next action. It never throws. What decides, in this order: a structured code, a reason
  * in the details, a header, the status, the sentence.
  */
-import { type ErrorCategory, type ErrorType, errorCodes } from '../errors.ts'
+import { type ErrorCategory, type ErrorType, errorCodes } from '../error-codes.ts'
 import { systemClock } from '../time/clock.ts'
 import { kindByFinish, kindByReason, kindByTellingCode, kindByVagueCode } from './failure-codes.ts'
 import { carrierOf, type FailureEvidence, gatherEvidence } from './failure-evidence.ts'

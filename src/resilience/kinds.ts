@@ -2,7 +2,7 @@
  * The kinds of failure, and what each means: whether trying again can help, whose fault it is, what to do. Retry,
  * circuit, fallback, cost and reports all read this one table.
  */
-import type { ErrorCategory, ErrorType } from '../errors.ts'
+import type { ErrorCategory, ErrorType } from '../error-codes.ts'
 
 export const failureKinds = [
   'rate_limit',

@@ -4,7 +4,8 @@
  */
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type ErrorCode, HoldfastError, StoreError } from '../errors.ts'
+import type { ErrorCode } from '../error-codes.ts'
+import { HoldfastError, StoreError } from '../errors.ts'
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 const sqlite = {

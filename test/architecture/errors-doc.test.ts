@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { errorCodes } from '../../src/errors.ts'
+import { errorCodes } from '../../src/error-codes.ts'
 import { readSource } from '../support/import-graph.ts'
 import { readTable } from '../support/markdown-table.ts'
 

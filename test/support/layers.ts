@@ -21,7 +21,7 @@ const belowIndex = [...ground, ...ports, ...adapters, ...rings, 'workflow', ...b
 
 /** Lowest first. */
 export const layers: readonly Part[] = [
-  { name: 'errors', paths: ['src/errors.ts', 'src/options.ts'], sees: [] },
+  { name: 'errors', paths: ['src/error-codes.ts', 'src/errors.ts', 'src/options.ts'], sees: [] },
   { name: 'time', paths: ['src/time/'], sees: ['errors'] },
   { name: 'machines', paths: ['machines/'], sees: ['errors', 'time'] },
   { name: 'store port', paths: ['src/store/store.ts'], sees: ['errors', 'time'] },
