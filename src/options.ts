@@ -116,3 +116,8 @@ function editDistance(a: string, b: string): number {
   }
   return last[b.length] as number
 }
+
+/** @throws OptionsError unless it can be called */
+export function checkFunction(value: unknown, what: string): void {
+  if (typeof value !== 'function') throw new OptionsError(`${what} must be a function`)
+}

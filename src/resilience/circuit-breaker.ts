@@ -11,6 +11,7 @@ import {
   probeOverdueAt,
 } from '../../machines/circuit.machine.ts'
 import type { CircuitOpenError } from '../errors.ts'
+import { checkFunction } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import { speaksAgainstCallee } from './blame.ts'
 import type { Circuit, CircuitMetrics, CircuitPermit, CircuitReport } from './circuit.ts'
@@ -156,6 +157,7 @@ export class CircuitBreaker implements Circuit {
   }
 
   async execute<T>(fn: () => T | Promise<T>): Promise<T> {
+    checkFunction(fn, `circuit '${this.name}': what it executes`)
     const permit = this.acquire()
     if (permit === undefined) throw this.refusal()
     try {

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
-import { parseOptions } from '../options.ts'
+import { checkFunction, parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import { type Duration, toMs } from '../time/duration.ts'
 import { type Random, systemRandom } from '../time/random.ts'
@@ -112,6 +112,7 @@ export function createResilience(options: ResilienceOptions = {}): Resilience {
     run: (context: AttemptContext) => T | Promise<T>,
     executeOptions?: ExecuteOptions,
   ): Promise<T> => {
+    checkFunction(run, 'execute: its first argument')
     const { context, timeout, signal } = checkedOptions(executeOptions)
     const startedAt = clock.now()
     const ended = await retry(run, {
@@ -148,10 +149,10 @@ export function createResilience(options: ResilienceOptions = {}): Resilience {
     circuit,
     metrics: () => figuresOf(operation, counts),
     execute,
-    wrap:
-      run =>
-      (...args) =>
-        execute(() => run(...args)),
+    wrap(run) {
+      checkFunction(run, 'wrap: its argument')
+      return (...args) => execute(() => run(...args))
+    },
   }
 }
 

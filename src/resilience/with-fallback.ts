@@ -5,7 +5,7 @@
  */
 import { z } from 'zod'
 import { OptionsError } from '../errors.ts'
-import { parseOptions } from '../options.ts'
+import { checkFunction, parseOptions } from '../options.ts'
 import { type Clock, systemClock } from '../time/clock.ts'
 import type { Duration } from '../time/duration.ts'
 import { speaksAgainstCallee } from './blame.ts'
@@ -70,6 +70,8 @@ export function withFallback<TArguments extends readonly unknown[], T>(
   if (typeof component !== 'string' || component === '') {
     throw new OptionsError('withFallback: a component needs a name')
   }
+  checkFunction(primary, `withFallback: the primary of '${component}'`)
+  checkFunction(fallback, `withFallback: the fallback of '${component}'`)
   const given = parseOptions(shape, options, 'withFallback options')
   const { once = false, openTime = '30s', clock = systemClock } = given
   const circuit = createCircuit(component, { failureThreshold: 1, openTime, maxProbes: 1, successThreshold: 1, clock })

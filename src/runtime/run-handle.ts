@@ -1,8 +1,8 @@
 /** What a user holds of a run: valid whether or not the run is in memory, as it is found by its id. */
 
 import { z } from 'zod'
-import { OptionsError, RunNotFoundError } from '../errors.ts'
-import { parseOptions } from '../options.ts'
+import { RunNotFoundError } from '../errors.ts'
+import { checkFunction, parseOptions } from '../options.ts'
 import { isEnded, type RunStatus, type Store } from '../store/store.ts'
 import type { JournalEvent } from '../telemetry/catalogue.ts'
 import type { EventsOptions, ResumeOptions, Run, RunResult, Subscription } from './api.ts'
@@ -78,7 +78,7 @@ class RunHandle implements Run {
   }
 
   subscribe(listener: (event: JournalEvent) => void): Subscription {
-    if (typeof listener !== 'function') throw new OptionsError('subscribe: its argument must be a function')
+    checkFunction(listener, 'subscribe: its argument')
     return this.#parts.feed.subscribe(this.id, listener)
   }
 

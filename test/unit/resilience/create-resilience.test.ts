@@ -179,6 +179,16 @@ describe('options', () => {
     expect(() => createResilience(options as never)).toThrow(message)
   })
 
+  test('are for a function, and anything else is refused as no failure of it', async () => {
+    const { resilience } = setUp({ fallback: () => 'not for mistakes' })
+    await expect(resilience.execute('load' as never)).rejects.toThrow(OptionsError)
+    expect(resilience.metrics()).toMatchObject({ calls: 0 })
+    expect(() => resilience.wrap(undefined as never)).toThrow(OptionsError)
+    const circuit = createCircuit('c')
+    await expect(circuit.execute(5 as never)).rejects.toThrow(OptionsError)
+    expect(circuit.failureCount).toBe(0)
+  })
+
   test('of execute are strict too', async () => {
     await expect(setUp().resilience.execute(() => 1, { timout: 5 } as never)).rejects.toThrow(/did you mean 'timeout'/)
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CancelledError, ValidationError } from '../../../src/errors.ts'
+import { CancelledError, OptionsError, ValidationError } from '../../../src/errors.ts'
 import { type ComponentChange, withFallback } from '../../../src/resilience/with-fallback.ts'
 import { virtualClock } from '../../../src/testing/virtual-clock.ts'
 
@@ -21,6 +21,11 @@ const setUp = (options = {}) => {
 }
 
 describe('withFallback', () => {
+  test('refuses what cannot be called', () => {
+    expect(() => withFallback('cache', 'load' as never, () => 1)).toThrow(OptionsError)
+    expect(() => withFallback('cache', () => 1, undefined as never)).toThrow(OptionsError)
+  })
+
   test('answers with the fallback and leaves the broken primary alone for 30 s', async () => {
     const { clock, primary, call } = setUp()
     expect([await call('a'), await call('b'), call.degraded]).toEqual(['fallback a', 'fallback b', true])
