@@ -93,18 +93,21 @@ export function runFallback(stage: WorkingStage, signal: AbortSignal, context: S
           try {
             stage.keepResult(encodeResult(value, `fallback of stage '${stage.name}'`))
           } catch (error) {
-            return fallbackFailed(stage, error)
+            return fallbackFailed(stage, error, context.failure)
           }
           return { type: 'FALLBACK_SUCCEEDED', output: stage.output }
         }),
-      error => conclude(stage, signal, () => fallbackFailed(stage, error)),
+      error => conclude(stage, signal, () => fallbackFailed(stage, error, context.failure)),
     )
   })
 }
 
-function fallbackFailed({ run, name }: WorkingStage, error: unknown): StageMachineEvent {
+/** What it was to make up for is the cause, unless it names one of its own. */
+function fallbackFailed({ run, name }: WorkingStage, error: unknown, reason: StageFailure | null): StageMachineEvent {
   run.journal('fallback.failed', { error: encodeError(error) }, { stage: name })
-  return { type: 'FALLBACK_FAILED', failure: describeFailure(error) }
+  const failure = describeFailure(error)
+  const cause = failure.error.cause ?? reason?.error
+  return { type: 'FALLBACK_FAILED', failure: cause ? { ...failure, error: { ...failure.error, cause } } : failure }
 }
 
 /** Work beside the function has the time of the stage. */

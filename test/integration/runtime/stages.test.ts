@@ -205,6 +205,22 @@ describe('a stage that fails', () => {
     await runtime.close()
   })
 
+  it('fails with what its fallback threw, and what that was to make up for as the cause', async () => {
+    const world = createWorld()
+    const runtime = await world.open()
+    const fallback = (): never => {
+      throw new Error('nothing kept')
+    }
+    const workflow = begin().stage('a', { restart: 'temporary', fallback }, (): never => {
+      throw new Error('broken')
+    })
+    expect(await settle(world.clock, (await runtime.start(workflow)).result())).toMatchObject({
+      status: 'failed',
+      error: { message: 'nothing kept', cause: { message: 'broken' } },
+    })
+    await runtime.close()
+  })
+
   it('is lost without failing the run when it is optional', async () => {
     const world = createWorld()
     const runtime = await world.open()
