@@ -215,7 +215,7 @@ describe('a machine that remembers its steps', () => {
       ),
       { numRuns: propertyRuns * 4 },
     )
-  })
+  }, 60_000)
 
   it('works each step of a chain out once', () => {
     const ends = Array.from({ length: 3 }, (): Command => ({ child: 0, tell: 'END' }))
