@@ -63,13 +63,16 @@ export function carrierOf(failure: unknown, isTelling: (error: object) => boolea
     waiting.push(error)
   }
   add(failure)
+  let said: unknown
   for (let error = waiting.shift(); error !== undefined; error = waiting.shift()) {
     if (isAnswered(error) || (error !== failure && isTelling(error))) return error
+    said ??= saidStatus(error) === undefined ? undefined : error
     for (const name of wrappingFields) add(readField(error, name))
     const errors = readField(error, 'errors')
     if (Array.isArray(errors)) add(readField(errors, String(errors.length - 1)))
   }
-  return failure
+  // A status in words tells less than an answer: it counts where nothing within was answered.
+  return said ?? failure
 }
 
 /** Where wrappers keep what they wrap, the most telling first. */
@@ -85,7 +88,7 @@ function isShapedAsWire(failure: unknown): boolean {
   if (!isObject(failure)) return false
   try {
     const has = (name: string): boolean => name in failure && readField(failure, name) !== undefined
-    if (!(failure instanceof Error)) return has('body') || has('stream')
+    if (!(failure instanceof Error)) return has('body') || has('stream') || isErrorBody(readField(failure, 'error'))
     if (grpcStatusOf(failure) !== undefined) return true
     // The clients of OpenAI and Anthropic throw an error event of a stream without a status, with its data as `error`.
     const isOfStream = 'status' in failure && isObject(readField(failure, 'error'))
@@ -95,9 +98,15 @@ function isShapedAsWire(failure: unknown): boolean {
   }
 }
 
+/** What a service says of a failure, thrown as it was parsed: `{ error: { type, message } }`. */
+function isErrorBody(error: unknown): boolean {
+  const tells = (name: string): boolean => typeof readField(error, name) === 'string'
+  return isObject(error) && !(error instanceof Error) && tells('message') && (tells('type') || tells('code'))
+}
+
 export function gatherEvidence(failure: unknown): FailureEvidence {
   const response = readField(failure, 'response') ?? readField(failure, '$response')
-  const status = statusOf(failure, response)
+  const status = statusOf(failure, response) ?? saidStatus(failure) ?? null
   const bodies = [
     readField(failure, 'body'),
     readField(failure, 'responseBody'),
@@ -138,6 +147,10 @@ export function gatherEvidence(failure: unknown): FailureEvidence {
   }
 }
 
+/** Of an error whose message alone has a status, as people word it. */
+const saidStatus = (failure: unknown): number | undefined =>
+  failure instanceof Error ? httpStatus(statusInMessage(statusOfPeople, failure.message)) : undefined
+
 function statusOf(failure: unknown, response: unknown): number | null {
   const isError = failure instanceof Error
   const candidates = [
@@ -148,7 +161,7 @@ function statusOf(failure: unknown, response: unknown): number | null {
     readField(response, 'statusCode'),
     readField(readField(failure, '$metadata'), 'httpStatusCode'),
     isError ? readField(failure, 'code') : undefined,
-    isError ? statusInMessage(failure.message) : undefined,
+    isError ? statusInMessage(statusOfClients, failure.message) : undefined,
   ]
   for (const candidate of candidates) {
     const status = httpStatus(candidate)
@@ -158,12 +171,21 @@ function statusOf(failure: unknown, response: unknown): number | null {
 }
 
 /** Some clients tell the status in words alone: `[429 Too Many Requests]`, `got status: 503`. */
-function statusInMessage(message: unknown): string | undefined {
-  return /\[([45]\d\d) [A-Z][A-Za-z ]{2,40}\]|\bgot status: ([45]\d\d)\b|\bfailed with status code ([45]\d\d)\b/
+const statusOfClients =
+  /\[([45]\d\d) [A-Z][A-Za-z ]{2,40}\]|\bgot status: ([45]\d\d)\b|\bfailed with status code ([45]\d\d)\b/
+
+/**
+ * So does what people throw after a `fetch` of their own: `HTTP 429`, `status: 503`, `503 Service Unavailable`. Of what
+ * they asked for nothing is known, so a page that is not there is not taken for a model that is not.
+ */
+const statusOfPeople =
+  /(?:^(?:[Ee]rror code: )?|\b(?:HTTP|http)(?:\/[\d.]{1,3})?(?: [Ee]rror| [Ss]tatus| code| response){0,3}!?[:,]?(?: status:?)? ?\(?|\b[Ss]tatus(?:[ _]?[Cc]ode)?(?: does not indicate success)?[:=]? ?\(?|\bserver response: |\bAPI (?:error|returned):? ?)(40[12378]|425|429|5\d\d)(?:$|[):,.\]]| [A-Z{["-])/
+
+const statusInMessage = (pattern: RegExp, message: unknown): string | undefined =>
+  pattern
     .exec(textOf(message))
     ?.slice(1)
     .find(status => status !== undefined)
-}
 
 /** The statuses of gRPC, from 1. */
 const grpcStatuses = `CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED

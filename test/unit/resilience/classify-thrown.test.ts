@@ -67,6 +67,22 @@ describe('errors of the network', () => {
     ['unknown', 'a defect that speaks of no call', new Error('the reader said ECONNREFUSED is a word')],
   ])
 
+  const answered = Object.assign(new Error('x'), { status: 429, headers: { 'retry-after': '3' } })
+  check([
+    ['rate_limit', 'a status in words', new Error('HTTP 429: Too Many Requests')],
+    ['overloaded', 'a status with its phrase', new Error('503 Service Unavailable')],
+    ['overloaded', 'what people throw after a fetch', new Error('HTTP error! status: 503')],
+    ['server_error', 'what people throw after a fetch, shorter', new Error('Request failed with status 502')],
+    ['rate_limit', 'a client of Python in a log', new Error('Error code: 429 - [{"error": {"code": 429}}]')],
+    ['overloaded', 'a refused upgrade', new Error('Unexpected server response: 503')],
+    ['server_error', 'in a wrapper', new Error('no luck', { cause: new Error('HTTP 500') })],
+    ['rate_limit 3000', 'less telling than the answer within', new Error('HTTP 429', { cause: answered })],
+    ['unknown', 'a page that is not there, which is no model', new Error('HTTP 404 for /page')],
+    ['unknown', 'a number that is no status', new Error('500 rows were expected')],
+    ['unknown', 'a number of something', new Error('invoice 503 not found')],
+    ['overloaded', 'the body of a failure, as it was parsed', { error: { type: 'overloaded_error', message: 'x' } }],
+  ])
+
   it('finds what happened under a dozen wrappers', () => {
     const wrapped = (root: Error) =>
       Array.from({ length: 12 }).reduce<Error>((cause, _, index) => new Error(`layer ${index}`, { cause }), root)
