@@ -31,13 +31,15 @@ export function planLines({
   ]
 }
 
+/** Nobody but a budget holds what depends on how often code asks. */
 function costLines(cost: RunPlan['cost'], stages: readonly PlannedStage[]): string[] {
   const { requests, heldBy, byPrices, assumptions } = cost
-  const prices = byPrices === 'unknown' ? 'unbounded' : `up to ${usdText(byPrices)}`
+  const prices = byPrices === 'unknown' ? 'unbounded' : `up to ${usdText(byPrices)} as assumed below`
+  const paidAsAssumed = byPrices === 0 ? '' : ' by prices, as assumed below; no budget holds it'
   const most =
     cost.usd === 'unknown'
       ? 'unknown; bound it with --budget usd=N'
-      : `${usdText(cost.usd)}${heldBy === 'budget' ? `, held by the budget; by prices alone ${prices}` : ''}`
+      : `${usdText(cost.usd)}${heldBy === 'budget' ? `, held by the budget; by prices alone ${prices}` : paidAsAssumed}`
   const asked =
     requests === 'unknown'
       ? 'as many as its machine asks for; bound them with --budget calls=N'

@@ -34,7 +34,7 @@ describe('a run that asks a paid model', () => {
     const place = placeWith(server.url)
     const { stdout } = await place.run('run', 'asking.ts', '--dry-run')
     expect(stdout).toMatch(
-      /cost: 1 USD, held by the budget; by prices alone up to [\d,.]+ USD; to models: \d+ requests/,
+      /cost: 1 USD, held by the budget; by prices alone up to [\d,.]+ USD as assumed below; to models: \d+ requests/,
     )
     expect(stdout).toMatch(/ask: 52 calls of at most 6 × openai \(gpt-5\.6-terra\) at [\d.]+ USD/)
     const { data } = await place.json<{ cost: { usd: number; byPrices: number; heldBy: string } }>(

@@ -21,7 +21,7 @@ import type { Budget, StartOptions } from '../api.ts'
 import { keptInput } from '../run/run-input.ts'
 import { resolveStartOptions } from '../runtime-options.ts'
 import { createStageRules, type StageRules } from '../stage/stage-rules.ts'
-import { asksModel } from './spending.ts'
+import { asksModel, placesThatAsk } from './spending.ts'
 import { type BoundedStage, mostItems, type StageBound, stageBound, totalBound } from './static-bound.ts'
 import { costBound, type RunCostBound, type StageCost, type StageText, stageCost } from './worst-case-cost.ts'
 
@@ -166,7 +166,8 @@ function costsOf(definition: WorkflowDefinition, options: PlanOptions) {
   return (stage: StageDefinition, { profile }: StageRules, { executions }: StageBound): StageCost => {
     const items = stage.kind === 'map' ? itemsOf(stage.name, options) : 1
     const task = taskOf(stage, definition)
-    const costed = { task, profile, executions, items, text: texts?.[stage.name] }
+    const callsPerStart = Math.max(1, placesThatAsk(stage))
+    const costed = { task, profile, executions, callsPerStart, items, text: texts?.[stage.name] }
     return stageCost(costed, { providers, catalogue, budget })
   }
 }

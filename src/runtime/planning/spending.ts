@@ -78,6 +78,12 @@ export function asksModel(stage: StageDefinition, { task }: WorkflowDefinition):
   return stage.task !== undefined || task !== undefined || /\bmodel\b/.test(source)
 }
 
+/** How many places in its function ask a model, as far as can be seen from outside: what it calls may ask, too. */
+export function placesThatAsk(stage: StageDefinition): number {
+  const source = Function.prototype.toString.call(stage.run)
+  return source.match(/\bmodel\s*\??\.\s*(?:generate|stream)\s*\(/g)?.length ?? 0
+}
+
 function firstOf(stage: StageDefinition, definition: WorkflowDefinition, context: SpendingContext): PlannedModel[] {
   const { providers, catalogue, known, profile: start } = context
   const profile = resolveProfile({ stage, start, workflow: definition }, known)

@@ -1,6 +1,6 @@
 /**
  * What a run can cost at the very most, by the prices of the models that may answer its stages: each start of a stage's
- * code, times the tries at every model that its profile allows, times the longest request that a model takes. What
+ * code, times the places in it that ask, times the tries at every model that its profile allows, times the longest request that a model takes. What
  * nobody knows (a price, how much a model takes, how often code asks) makes it `'unknown'` or is said as an assumption;
  * it is never left out. Pure.
  */
@@ -37,7 +37,7 @@ interface AskedModel {
 /** What the models of one stage can cost at most, over all its items. */
 export interface StageCost {
   readonly models: readonly AskedModel[]
-  /** Starts of its code, each taken to make one call. */
+  /** Starts of its code, each taken to make one call for each place in it that asks. */
   readonly calls: number
   readonly requests: number
   readonly usd: number | 'unknown'
@@ -67,6 +67,8 @@ interface CostedStage {
   readonly profile: ResolvedProfile
   /** Starts of its code, or of the code of one item. */
   readonly executions: number
+  /** Places in its code that ask a model, at least 1. */
+  readonly callsPerStart: number
   /** Items of a map; 1 of another stage. */
   readonly items: number
   readonly text?: StageText | undefined
@@ -80,13 +82,13 @@ interface CostSources {
 
 /** What the models of a stage can cost, whoever answers. */
 export function stageCost(stage: CostedStage, { providers, catalogue, budget }: CostSources): StageCost {
-  const { task, profile, executions, items, text } = stage
+  const { task, profile, executions, callsPerStart, items, text } = stage
   // Under a budget of money nobody without a price is asked.
   const unpriced = budget?.usd === undefined
   const models = candidatesFor({ task }, providers, profile, { catalogue, unpriced }).inOrder.map(candidate =>
     askedModel(candidate, profile, text),
   )
-  const calls = executions * items
+  const calls = executions * callsPerStart * items
   const perCall = models.reduce((sum, { requests }) => sum + requests, 0)
   return {
     models,
@@ -168,7 +170,7 @@ function assumptionsOf(
   return [
     ...(endless ? ['its machine may start a stage any number of times: only a budget bounds it'] : []),
     ...new Set(unknown),
-    'each start of a stage makes one model call, of the tier of its task: code that asks in a loop, and child runs, come on top and are held by the budget alone',
+    'each start of a stage makes one model call for each place in its code that asks, of the tier of its task: a loop around it, functions that ask for it, and child runs come on top and are held by the budget alone',
     ...guessedItems.map(name => `'${name}' is counted with the most items that a map may have`),
   ]
 }

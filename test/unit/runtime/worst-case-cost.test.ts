@@ -56,7 +56,18 @@ describe('the worst-case cost of a run', () => {
       usd: 2 * perCall * perRequest,
     })
     expect(plan.cost).toMatchObject({ usd: 2 * perCall * perRequest, requests: 8, heldBy: 'prices' })
-    expect(plan.cost.assumptions).toEqual([expect.stringMatching(/makes one model call/)])
+    expect(plan.cost.assumptions).toEqual([expect.stringMatching(/makes one model call for each place/)])
+  })
+
+  it('counts each place in the code that asks, and each item of a map', () => {
+    const twice = defineWorkflow({ name: 'w', version: '1', profile })
+      .stage('list', () => [1, 2, 3])
+      .map('ask', { over: ({ results }) => results.list, restart: 'temporary' }, async ({ item, model }) => [
+        await model.generate({ prompt: `one ${item}` }),
+        await model.stream({ prompt: `two ${item}` }).result,
+      ])
+    const plan = planOf(twice, { ...asked([model('m', 1000)]), texts: { ask: { items: 3 } } })
+    expect(plan.stages[1]?.cost).toMatchObject({ calls: 2 * 2 * 3, requests: 2 * 2 * 3 * perCall })
   })
 
   it('counts every model that the profile may fall back to, each with its price, and every key', () => {
