@@ -123,7 +123,10 @@ export class BodyWalk {
     if (field === 'status_msg' && typeof value === 'string' && !successWords.test(value)) this.namesError = true
     if (hintFields.has(field)) this.hints[field] = value
     // An event of a stream of AWS carries its exception under the exception's name.
-    if (/[a-z]Exception$/.test(name) && isObject(value)) this.#addCode(name, 10 * (deepestNode - depth))
+    if (/[a-z]Exception$/.test(name) && isObject(value)) {
+      this.namesError = true
+      this.#addCode(name, 10 * (deepestNode - depth))
+    }
     if (field === 'headers') Object.assign(this.headers, plainHeaders(value))
     // What a model says instead of an answer: the words do not matter, that they stand there does.
     if (field === 'refusal' && typeof value === 'string') this.finishes.push({ value: 'refusal', rank: 0 })

@@ -26,8 +26,8 @@ describe.each(Object.entries(dialects))('a run that asks over the wire of %s', (
   })
 
   it.each([
-    ['stall before its first token', { fault: 'stall' }, 'timeout', /gave no first token within 500 ?ms/],
-    ['stall between two tokens', { fault: 'stall', afterEvents: 4 }, 'timeout', /stalled for 500 ?ms/],
+    ['stall before its first token', { fault: 'stall' }, 'timeout', /gave no first token within/],
+    ['stall between two tokens', { fault: 'stall', afterEvents: 4 }, 'timeout', /stalled for/],
     ['reset in the middle', { fault: 'reset', afterEvents: 4 }, 'connection', /./],
     ['half of an event', { fault: 'half-body' }, 'connection', /./],
     ['error in the stream', { fault: 'stream-error' }, 'overloaded', /./],
@@ -36,7 +36,7 @@ describe.each(Object.entries(dialects))('a run that asks over the wire of %s', (
     'outlives a stream that breaks by a %s, while nobody has read of it',
     async (_what, fault, kind, message) => {
       const server = await serve([{ text, ...fault }, text])
-      const limits = { timeouts: { firstToken: '500ms', stall: '500ms' } } as const
+      const limits = { timeouts: { firstToken: '1s', stall: '1s' } } as const
       const runtime = await wireRuntime([provider(server.url, limits)])
       const on = ['timeout', 'connection', 'overloaded', 'stream_error'] as const
       const { result, of } = await runStage(runtime, streamUnread(), hasty({ retry: { on: [...on] } }))
@@ -50,7 +50,7 @@ describe.each(Object.entries(dialects))('a run that asks over the wire of %s', (
 
   it('begins anew, in another attempt of its stage, where a stream stalls that was read already', async () => {
     const server = await serve([{ text, fault: 'stall', afterEvents: 5 }, text])
-    const limits = { timeouts: { firstToken: '20s', stall: '500ms' } } as const
+    const limits = { timeouts: { firstToken: '20s', stall: '1s' } } as const
     const runtime = await wireRuntime([provider(server.url, limits)])
     const { result, of } = await runStage(runtime, streamRead(), hasty())
     expect(result).toMatchObject({ success: true, output: { text, whole: text } })
