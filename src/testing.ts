@@ -48,14 +48,10 @@ export {
 } from './testing/scripted-provider.ts'
 export { type FaultRates, type Faults, faultProfiles } from './testing/simulator/fault-profile.ts'
 export { type Broken, guarantees } from './testing/simulator/guarantee-table.ts'
-export type { OutsideUse } from './testing/simulator/outside-world.ts'
+export type { OutsideUse } from './testing/simulator/place.ts'
 export type { RunInvariant, SimulatedRun, SimulatedRuntimeOptions } from './testing/simulator/scenario.ts'
-export {
-  type RuntimeFactory,
-  type SimulateOptions,
-  simulate,
-  stagesWithOutput,
-} from './testing/simulator/simulate.ts'
+export { simulate, stagesWithOutput } from './testing/simulator/simulate.ts'
+export type { RuntimeFactory, SimulateOptions } from './testing/simulator/simulate-options.ts'
 export type { SeedReport, SimulationResult } from './testing/simulator/simulation-result.ts'
 export type { FileTree } from './testing/simulator/world/file-tree.ts'
 export type { Program, ProgramCall, ProgramEnd, ProgramRun, Programs } from './testing/simulator/world/programs.ts'

@@ -1,7 +1,7 @@
 /** What `simulate` gives back. */
 import type { Coverage } from '../machine/coverage.ts'
 import type { Broken } from './guarantee-table.ts'
-import type { OutsideUse } from './outside-world.ts'
+import type { OutsideUse } from './place.ts'
 
 export interface SeedReport {
   readonly seed: number

@@ -3,7 +3,7 @@ import type { Random } from '../../time/random.ts'
 import type { AnyWorkflow } from '../../workflow/definition.ts'
 import type { StageContext, StepContext } from '../../workflow/stage-context.ts'
 import type { Told } from './guarantees.ts'
-import type { Place } from './outside-world.ts'
+import type { Place } from './place.ts'
 
 /**
  * By stage name: a function that takes the stage's place, or what it returns; `true` of a stage with an `output` schema:

@@ -5,7 +5,7 @@
 import type { AnyWorkflow } from '../../workflow/definition.ts'
 import { isWorkflow } from '../../workflow/definition.ts'
 import type { ChildRun, StageContext, StepContext } from '../../workflow/stage-context.ts'
-import { inPlace, type Place } from './outside-world.ts'
+import { inPlace, type Place } from './place.ts'
 import type { StageWatch } from './stage-watch.ts'
 
 type Callable = (...given: unknown[]) => unknown

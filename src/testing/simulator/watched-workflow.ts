@@ -14,7 +14,7 @@ import {
 import { stageOf } from '../../workflow/stage-actor.ts'
 import type { StageContext } from '../../workflow/stage-context.ts'
 import { arbitraryOfSchema } from '../arbitrary-of-schema.ts'
-import { inPlace } from './outside-world.ts'
+import { inPlace } from './place.ts'
 import { sampleOf } from './samples.ts'
 import type { StageWatch } from './stage-watch.ts'
 import { WatchedContext } from './watched-context.ts'

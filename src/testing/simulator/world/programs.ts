@@ -10,7 +10,7 @@ import { unguarded } from '../../../bundled/processes/run-process.ts'
 import type { Random } from '../../../time/random.ts'
 import type { HeapTimer } from '../../timer-heap.ts'
 import type { FaultRates } from '../fault-profile.ts'
-import { type Callable, inPlace, type Place } from '../outside-world.ts'
+import { type Callable, inPlace, type Place } from '../place.ts'
 import type { FileTree } from './file-tree.ts'
 
 /** What a program was started with. */

@@ -6,7 +6,7 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Random } from '../../../time/random.ts'
 import type { FaultRates } from '../fault-profile.ts'
-import type { Callable, OutsideServer, Place } from '../outside-world.ts'
+import type { Callable, OutsideServer, Place } from '../place.ts'
 import { bytesOf, fileCalls, writingCalls } from './file-calls.ts'
 import { type FilePath, FileTree, fileError, placeOf } from './file-tree.ts'
 import { type ProgramRun, type Programs, SimulatedPrograms, withSimulatedTimeout } from './programs.ts'

@@ -1,5 +1,5 @@
 /** The functions of Node that wait for a program without letting anything else go on, over simulated programs. */
-import type { Callable, Place } from '../outside-world.ts'
+import type { Callable, Place } from '../place.ts'
 import type { SimulatedPrograms } from './programs.ts'
 
 interface SyncOptions {
