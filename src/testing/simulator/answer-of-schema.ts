@@ -3,8 +3,12 @@
  * that zod writes for the forms people ask models for.
  */
 import type { Random } from '../../time/random.ts'
+import { fastCheckFor } from '../fast-check.ts'
 
 interface Schema {
+  /** Within the same schema: `#` or `#/$defs/name`. */
+  readonly $ref?: string
+  readonly $defs?: Readonly<Record<string, Schema>>
   readonly type?: string | readonly string[]
   readonly const?: unknown
   readonly enum?: readonly unknown[]
@@ -14,6 +18,8 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
   readonly additionalProperties?: boolean | Schema
+  readonly propertyNames?: Schema
+  readonly pattern?: string
   readonly items?: Schema
   readonly prefixItems?: readonly Schema[]
   readonly minItems?: number
@@ -40,19 +46,35 @@ const formats: Readonly<Record<string, string>> = {
 }
 const deepest = 6
 
-export function answerOfSchema(schema: unknown, random: Random, depth = 0): unknown {
-  const form = (schema ?? {}) as Schema
+/** Samples of a pattern that are tried for one of the right length. */
+const triesOfPattern = 50
+
+interface Making {
+  readonly random: Random
+  /** Where what is referred to is found. */
+  readonly root: Schema
+}
+
+export function answerOfSchema(schema: unknown, random: Random): unknown {
+  const root = (schema ?? {}) as Schema
+  return valueOf(root, { random, root }, 0)
+}
+
+function valueOf(form: Schema, making: Making, depth: number): unknown {
+  const { random } = making
+  if (form.$ref !== undefined) return valueOf(referredTo(form.$ref, making), making, depth)
   if ('const' in form) return form.const
   if (form.enum) return pick(form.enum, random)
   const union = form.anyOf ?? form.oneOf
-  if (union) return answerOfSchema(pick(union, random), random, depth)
-  if (form.allOf) return Object.assign({}, ...form.allOf.map(part => answerOfSchema(part, random, depth)))
+  if (union) return valueOf(pick(union, random), making, depth)
+  if (form.allOf?.some(({ pattern }) => pattern !== undefined)) return textOf(form, random)
+  if (form.allOf) return Object.assign({}, ...form.allOf.map(part => valueOf(part, making, depth)))
   const type = Array.isArray(form.type) ? (form.type[0] as string) : form.type
   switch (type) {
     case 'object':
-      return objectOf(form, random, depth)
+      return objectOf(form, making, depth)
     case 'array':
-      return arrayOf(form, random, depth)
+      return arrayOf(form, making, depth)
     case 'string':
       return textOf(form, random)
     case 'integer':
@@ -67,46 +89,75 @@ export function answerOfSchema(schema: unknown, random: Random, depth = 0): unkn
   }
 }
 
+const referredTo = (reference: string, { root }: Making): Schema =>
+  root.$defs?.[reference.replace('#/$defs/', '')] ?? root
+
 /** A few words. */
 export const sentence = (random: Random): string =>
   Array.from({ length: 3 + Math.floor(random() * 5) }, () => pick(words, random)).join(' ')
 
-function objectOf(form: Schema, random: Random, depth: number): unknown {
-  const entries = Object.entries(form.properties ?? {}).filter(
-    ([key]) => form.required?.includes(key) || (depth < deepest && random() < 0.7),
+function objectOf(form: Schema, making: Making, depth: number): unknown {
+  const { random } = making
+  const { properties = {}, required = [], additionalProperties, propertyNames } = form
+  const entries = Object.entries(properties).filter(
+    ([key]) => required.includes(key) || (depth < deepest && random() < 0.7),
   )
-  const made = entries.map(([key, value]) => [key, answerOfSchema(value, random, depth + 1)])
-  if (made.length === 0 && typeof form.additionalProperties === 'object' && depth < deepest) {
-    made.push([pick(words, random), answerOfSchema(form.additionalProperties, random, depth + 1)])
+  const made = entries.map(([key, value]) => [key, valueOf(value, making, depth + 1)])
+  if (typeof additionalProperties !== 'object') return Object.fromEntries(made)
+  // The keys of a record.
+  for (const key of required) {
+    if (!Object.hasOwn(properties, key)) made.push([key, valueOf(additionalProperties, making, depth + 1)])
+  }
+  if (made.length === 0 && depth < deepest) {
+    const key = propertyNames ? String(valueOf(propertyNames, making, depth)) : pick(words, random)
+    made.push([key, valueOf(additionalProperties, making, depth + 1)])
   }
   return Object.fromEntries(made)
 }
 
-function arrayOf(form: Schema, random: Random, depth: number): unknown[] {
-  if (form.prefixItems) return form.prefixItems.map(item => answerOfSchema(item, random, depth + 1))
+function arrayOf(form: Schema, making: Making, depth: number): unknown[] {
+  const { random } = making
+  if (form.prefixItems) return form.prefixItems.map(item => valueOf(item, making, depth + 1))
   const least = form.minItems ?? 0
   const most = Math.max(least, Math.min(form.maxItems ?? least + 3, least + 3))
   const length = depth >= deepest ? least : least + Math.floor(random() * (most - least + 1))
-  return Array.from({ length }, () => answerOfSchema(form.items, random, depth + 1))
+  return Array.from({ length }, () => valueOf(form.items ?? {}, making, depth + 1))
 }
 
 function textOf(form: Schema, random: Random): string {
   const known = formats[form.format ?? '']
   if (known !== undefined) return known
-  const text = sentence(random).padEnd(form.minLength ?? 0, '.')
+  const { minLength = 0, maxLength = Number.POSITIVE_INFINITY } = form
+  const patterns = [form, ...(form.allOf ?? [])].flatMap(({ pattern }) => pattern ?? [])
+  if (patterns.length > 0) return textOfPatterns(patterns, minLength, maxLength, random)
+  const text = sentence(random).padEnd(minLength, '.')
   return form.maxLength === undefined ? text : text.slice(0, form.maxLength)
+}
+
+/** One of each pattern, one after the other: a beginning and an end are two of them. */
+function textOfPatterns(patterns: readonly string[], least: number, most: number, random: Random): string {
+  const fc = fastCheckFor('simulate, for answers of a pattern,')
+  const forms = patterns.map(pattern => new RegExp(pattern))
+  const seed = Math.floor(random() * 2 ** 31)
+  const made = fc.sample(fc.tuple(...forms.map(form => fc.stringMatching(form))), { numRuns: triesOfPattern, seed })
+  const texts = made.map(parts => parts.join(''))
+  const fits = (text: string): boolean =>
+    text.length >= least && text.length <= most && forms.every(form => form.test(text))
+  return texts.find(fits) ?? (texts[0] as string)
 }
 
 function numberOf(form: Schema, isWhole: boolean, random: Random): number {
   const step = form.multipleOf ?? (isWhole ? 1 : undefined)
-  const least = form.minimum ?? (form.exclusiveMinimum === undefined ? 0 : form.exclusiveMinimum + (step ?? 0.001))
-  const usual = Math.max(least, least + 100)
-  const most = form.maximum ?? (form.exclusiveMaximum === undefined ? usual : form.exclusiveMaximum - (step ?? 0.001))
-  const low = Math.max(least, Math.min(least, most))
-  const value = low + random() * (Math.min(most, Math.max(low, low + 1e6)) - low)
+  const highest =
+    form.maximum ?? (form.exclusiveMaximum === undefined ? undefined : form.exclusiveMaximum - (step ?? 0.001))
+  const lowest =
+    form.minimum ?? (form.exclusiveMinimum === undefined ? undefined : form.exclusiveMinimum + (step ?? 0.001))
+  const least = lowest ?? Math.min(0, highest ?? 0)
+  const most = highest ?? Math.max(least, least + 100)
+  const value = least + random() * (Math.min(most, Math.max(least, least + 1e6)) - least)
   if (step === undefined) return value
   const stepped = Math.round(value / step) * step
-  return stepped < low ? stepped + step : stepped > most ? stepped - step : stepped
+  return stepped < least ? stepped + step : stepped > most ? stepped - step : stepped
 }
 
 const pick = <T>(from: readonly T[], random: Random): T => from[Math.floor(random() * from.length)] as T
