@@ -57,18 +57,18 @@ interface Making {
 
 export function answerOfSchema(schema: unknown, random: Random): unknown {
   const root = (schema ?? {}) as Schema
-  return valueOf(root, { random, root }, 0)
+  return dataOf(root, { random, root }, 0)
 }
 
-function valueOf(form: Schema, making: Making, depth: number): unknown {
+function dataOf(form: Schema, making: Making, depth: number): unknown {
   const { random } = making
-  if (form.$ref !== undefined) return valueOf(referredTo(form.$ref, making), making, depth)
+  if (form.$ref !== undefined) return dataOf(referredTo(form.$ref, making), making, depth)
   if ('const' in form) return form.const
   if (form.enum) return pick(form.enum, random)
   const union = form.anyOf ?? form.oneOf
-  if (union) return valueOf(pick(union, random), making, depth)
+  if (union) return dataOf(pick(union, random), making, depth)
   if (form.allOf?.some(({ pattern }) => pattern !== undefined)) return textOf(form, random)
-  if (form.allOf) return Object.assign({}, ...form.allOf.map(part => valueOf(part, making, depth)))
+  if (form.allOf) return Object.assign({}, ...form.allOf.map(part => dataOf(part, making, depth)))
   const type = Array.isArray(form.type) ? (form.type[0] as string) : form.type
   switch (type) {
     case 'object':
@@ -102,26 +102,26 @@ function objectOf(form: Schema, making: Making, depth: number): unknown {
   const entries = Object.entries(properties).filter(
     ([key]) => required.includes(key) || (depth < deepest && random() < 0.7),
   )
-  const made = entries.map(([key, value]) => [key, valueOf(value, making, depth + 1)])
+  const made = entries.map(([key, value]) => [key, dataOf(value, making, depth + 1)])
   if (typeof additionalProperties !== 'object') return Object.fromEntries(made)
   // The keys of a record.
   for (const key of required) {
-    if (!Object.hasOwn(properties, key)) made.push([key, valueOf(additionalProperties, making, depth + 1)])
+    if (!Object.hasOwn(properties, key)) made.push([key, dataOf(additionalProperties, making, depth + 1)])
   }
   if (made.length === 0 && depth < deepest) {
-    const key = propertyNames ? String(valueOf(propertyNames, making, depth)) : pick(words, random)
-    made.push([key, valueOf(additionalProperties, making, depth + 1)])
+    const key = propertyNames ? String(dataOf(propertyNames, making, depth)) : pick(words, random)
+    made.push([key, dataOf(additionalProperties, making, depth + 1)])
   }
   return Object.fromEntries(made)
 }
 
 function arrayOf(form: Schema, making: Making, depth: number): unknown[] {
   const { random } = making
-  if (form.prefixItems) return form.prefixItems.map(item => valueOf(item, making, depth + 1))
+  if (form.prefixItems) return form.prefixItems.map(item => dataOf(item, making, depth + 1))
   const least = form.minItems ?? 0
   const most = Math.max(least, Math.min(form.maxItems ?? least + 3, least + 3))
   const length = depth >= deepest ? least : least + Math.floor(random() * (most - least + 1))
-  return Array.from({ length }, () => valueOf(form.items ?? {}, making, depth + 1))
+  return Array.from({ length }, () => dataOf(form.items ?? {}, making, depth + 1))
 }
 
 function textOf(form: Schema, random: Random): string {
