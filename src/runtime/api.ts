@@ -33,8 +33,8 @@ export interface StartOptions {
   /** The name of a profile, or one made by `defineProfile`; below a stage's own, above the workflow's. */
   readonly profile?: string | object | undefined
   readonly budget?: Budget | undefined
-  /** From the start; the run fails with a timeout when it has passed. */
-  readonly deadline?: Duration | undefined
+  /** From the start, or as a Date or ms since the epoch; the run fails with a timeout when it has passed. */
+  readonly deadline?: Duration | Date | undefined
   /** Higher first where runs must wait for a place. @default 0 */
   readonly priority?: number | undefined
   /** In the place of `retry.max` in every profile of this run. @default `HOLDFAST_MAX_RETRIES` */

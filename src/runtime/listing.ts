@@ -9,7 +9,7 @@ const schema = z.strictObject({
   workflow: z.string().optional(),
   tags: z.array(z.string()).optional(),
   text: z.string().optional(),
-  since: z.union([z.number(), z.date()]).optional(),
+  since: z.union([z.number(), z.date()], 'must be milliseconds since the epoch, or a Date').optional(),
   limit: z.int().min(1).max(1000).optional(),
   cursor: z.string().optional(),
 })

@@ -26,7 +26,7 @@ export function createRunHandle(id: string, workflow: string, parts: HandleParts
   return new RunHandle(id, workflow, parts)
 }
 
-const eventsSchema = z.strictObject({ from: z.int().min(1).optional() })
+const eventsSchema = z.strictObject({ from: z.int().min(0).optional() })
 
 class RunHandle implements Run {
   readonly id: string

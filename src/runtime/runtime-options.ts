@@ -111,7 +111,7 @@ const startSchema = z.strictObject({
   tags: z.array(z.string().min(1)).optional(),
   profile: z.union([z.string(), z.custom<object>(value => value !== null && typeof value === 'object')]).optional(),
   budget: budgetSchema.optional(),
-  deadline: duration.optional(),
+  deadline: z.union([duration, z.date()], "must be milliseconds, a text such as '30s', or a Date").optional(),
   priority: z.number().optional(),
   maxRetries: z.int().min(0).optional(),
   timeoutMultiplier: z.number().positive().optional(),
@@ -217,7 +217,7 @@ export function resolveStartOptions(
   )
   const budget = options.budget ?? context.budget
   const wallTimeMs = budget ? budget.wallTime && toMs(budget.wallTime, 'budget.wallTime') : ofProfile.budget?.wallTimeMs
-  const runMs = options.deadline === undefined ? ofProfile.timeout.runMs : toMs(options.deadline, 'deadline')
+  const deadline = options.deadline ?? ofProfile.timeout.runMs
   return {
     id: options.id,
     source: context.source,
@@ -225,13 +225,19 @@ export function resolveStartOptions(
     kept: {
       ...(options.profile === undefined ? {} : { profile: options.profile }),
       ...(budget === undefined ? {} : { budget }),
-      ...(runMs === undefined ? {} : { deadlineAt: context.now + runMs }),
+      ...(deadline === undefined ? {} : { deadlineAt: pointInTime(deadline, context.now) }),
       ...(wallTimeMs === undefined ? {} : { wallTimeUntil: context.now + wallTimeMs }),
       ...(overrides === undefined ? {} : { overrides }),
       ...(options.priority === undefined ? {} : { priority: options.priority }),
       cwd: options.cwd ?? process.cwd(),
     },
   }
+}
+
+/** A number is a time from now, unless that were 31 years or more: then it is ms since the epoch. */
+function pointInTime(deadline: Duration | Date, now: number): number {
+  const isPoint = deadline instanceof Date || (typeof deadline === 'number' && deadline >= 1e12)
+  return isPoint ? Number(deadline) : now + toMs(deadline, 'deadline')
 }
 
 /** What the start itself says, without what it leaves to the runtime. */

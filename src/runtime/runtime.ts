@@ -30,7 +30,7 @@ import type {
 } from './operations/operations-api.ts'
 import { noStartOptions, resolveStartOptions } from './runtime-options.ts'
 
-const eventsSchema = z.strictObject({ from: z.int().min(1).optional() })
+const eventsSchema = z.strictObject({ from: z.int().min(0).optional() })
 
 const closeSchema = z.strictObject({
   grace: z.custom<Duration>(value => typeof value === 'number' || typeof value === 'string').optional(),

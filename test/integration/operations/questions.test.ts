@@ -54,7 +54,7 @@ describe('the events of all runs', () => {
     const workflow = begin().stage('a', () => 1)
     const runtime = await world.open({ workflows: [workflow] })
     await settle(world.clock, (await runtime.start(workflow, undefined, { id: 'r1' })).result())
-    const all = runtime.events({ from: 1 })[Symbol.asyncIterator]()
+    const all = runtime.events({ from: 0 })[Symbol.asyncIterator]()
     const seen: string[] = []
     let last = 0
     const until = async (runId: string) => {
@@ -73,6 +73,10 @@ describe('the events of all runs', () => {
     expect(seen).toEqual((await Promise.all(rows)).flat())
     for await (const event of runtime.events({ from: last })) {
       expect(event).toMatchObject({ runId: 'r2', type: 'run.completed', position: last })
+      break
+    }
+    for await (const { seq } of second.events({ from: 0 })) {
+      expect(seq).toBe(1)
       break
     }
     await runtime.close()

@@ -307,16 +307,27 @@ describe('an operator', () => {
     await runtime.close()
   })
 
-  it('lets a run fail when its deadline has passed', async () => {
+  it.each([
+    ['a time from now', () => '1h'],
+    ['a Date', (now: number) => new Date(now + 3_600_000)],
+    ['milliseconds since the epoch', (now: number) => now + 3_600_000],
+  ])('lets a run fail when its deadline, given as %s, has passed', async (_form, deadlineOf) => {
     const world = createWorld()
     const workflow = begin().stage('a', ({ sleep }) => sleep('2d'))
     const runtime = await world.open()
-    const result = await settle(
-      world.clock,
-      (await runtime.start(workflow, undefined, { deadline: '1h' })).result(),
-      60_000,
-    )
+    const run = await runtime.start(workflow, undefined, { deadline: deadlineOf(world.clock.now()) })
+    const startedAt = world.clock.now()
+    const result = await settle(world.clock, run.result(), 60_000)
     expect(result).toMatchObject({ success: false, status: 'failed', error: { type: 'timeout' } })
+    expect(world.clock.now() - startedAt).toBe(3_600_000)
+    await runtime.close()
+  })
+
+  it('is told of a deadline and a time to list from that are neither', async () => {
+    const runtime = await createWorld().open()
+    const workflow = begin().stage('a', () => 1)
+    await expect(runtime.start(workflow, undefined, { deadline: new Date('soon') })).rejects.toThrow(/deadline/)
+    await expect(runtime.list({ since: 'soon' as never })).rejects.toThrow(/milliseconds since the epoch, or a Date/)
     await runtime.close()
   })
 })
