@@ -215,4 +215,30 @@ describe('a run that only waits', () => {
     expect(await settle(world.clock, run.result())).toMatchObject({ success: true })
     await second.close()
   })
+
+  it('and is a child of a workflow that only its parent’s code knows is found again through its parent', async () => {
+    for (const waits of [true, false]) {
+      const world = createWorld()
+      let hangs = !waits
+      const child = begin('child').stage('a', ({ waitFor }) => {
+        if (waits) return waitFor('go')
+        return hangs ? new Promise(() => {}) : 7
+      })
+      const parent = begin('parent').stage('a', async ({ startChild }) =>
+        (await startChild(child, undefined, { id: 'c' })).result(),
+      )
+      const first = await world.open({ workflows: [parent] })
+      await first.start(parent, undefined, { id: 'p' })
+      await world.clock.advance('1s')
+      expect((await world.store.readRun('c'))?.status).toBe(waits ? 'waiting' : 'running')
+      await first.close({ grace: 0 })
+      hangs = false
+      const second = await world.open({ workflows: [parent] })
+      await world.clock.advance('1s')
+      if (waits) await (await second.get('c')).signal('go', 7)
+      const result = await settle(world.clock, (await second.get('p')).result(), 1000, 3_600_000)
+      expect(result).toMatchObject({ output: { output: 7 } })
+      await second.close()
+    }
+  }, 10_000)
 })
