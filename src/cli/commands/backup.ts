@@ -54,8 +54,12 @@ async function check(session: Session, client: Client): Promise<ExitCode> {
   const { terminal } = session
   if (session.json) terminal.put(JSON.stringify({ ok: findings.length === 0, findings }, null, 2))
   else if (findings.length === 0) terminal.put(`nothing is wrong with ${session.store}`)
-  else
+  else {
     for (const { kind, runId, message } of findings)
       terminal.put(`${kind}: ${runId === undefined ? '' : `run ${runId}: `}${message}`)
+    terminal.say(
+      `a run that is damaged is repaired from its journal or set aside when it is taken up, and others go on; all of it is in a backup: ${session.command('restore <file> --force')}`,
+    )
+  }
   return findings.length === 0 ? exitCodes.done : exitCodes.failed
 }

@@ -158,7 +158,8 @@ const tellers: Partial<Record<JournalEventType, Teller>> = {
     `the run went over from version ${versionIn(data.from)} to version ${versionIn(data.to)} of its workflow`,
   'run.forked': ({ data }) => `the run began as a fork of ${String(data.runId)} from stage '${String(data.from)}'`,
   'run.imported': ({ data }) => `the run was read from a bundle; it was ${String(data.status)} when that was made`,
-  'run.reopened': event => `reopened${by(event)} (${String(event.data.how)})${why(event)}`,
+  'run.reopened': event =>
+    event.data.how === 'release' ? undefined : `reopened${by(event)} (${String(event.data.how)})${why(event)}`,
   'run.rebuilt': () => 'the run was rebuilt from its journal',
   'snapshot.refused': event => `its snapshot could not be restored: ${errorIn(event)}`,
   'record.corrupt': ({ data }) => `damaged in the store: ${brief(String(data.message))}`,

@@ -4,8 +4,8 @@ import { isEnded, type RunStatus, type Store } from '../../store/store.ts'
 import type { RunPerformance, RunResult, StagePerformance, WaitSummary } from '../api.ts'
 import { waitingFor } from '../listing.ts'
 import { readBaselines } from '../run/baselines.ts'
+import type { KeptOptions } from '../run/kept-options.ts'
 import { recall, rememberedTypes } from '../run/recall.ts'
-import type { StageRecord } from '../run/run-memory.ts'
 import { performanceOf } from '../run/run-result.ts'
 
 export interface HealthFindingSummary {
@@ -53,6 +53,7 @@ export async function diagnosticsOf(store: Store, runId: string, now: number): P
   const waits = run.status === 'waiting' ? await waitingFor(store, runId, run.seq) : undefined
   const usual = await readBaselines(store, run)
   const performance = result?.performance ?? performanceOf(memory, until - run.createdAt, until, usual)
+  const { imported } = JSON.parse(run.options) as KeptOptions
   const lastFailure = journal.findLast(({ type }) => type === 'attempt.failed')
   return {
     runId,
@@ -72,20 +73,20 @@ export async function diagnosticsOf(store: Store, runId: string, now: number): P
       [...memory.stages].map(([name, known]) => [
         name,
         {
-          status: statusOf(known),
+          status: known.outcome ?? (isEnded(run.status) ? 'stopped' : 'running'),
           durationMs: (known.endedAt ?? until) - known.startedAt,
           ...baselineOf(performance.stages[name]),
         },
       ]),
     ),
     performance,
-    recommendations: recommend(runId, run.status, result, waits, lastFailure && messageIn(lastFailure.data)),
+    recommendations: imported
+      ? [`it came from a bundle, and never goes on: holdfast fork ${runId} --from <stage>`]
+      : recommend(runId, run.status, result, waits, lastFailure && messageIn(lastFailure.data)),
   }
 }
 
 const baselineOf = ({ baselineMs }: Partial<StagePerformance> = {}) => (baselineMs === undefined ? {} : { baselineMs })
-
-const statusOf = ({ outcome }: StageRecord): string => outcome ?? 'running'
 
 function findingsOf(row: { readonly at: number; readonly stage?: string | undefined; readonly data: string }) {
   const { monitors = [] } = JSON.parse(row.data) as { monitors?: Omit<HealthFindingSummary, 'at' | 'stage'>[] }

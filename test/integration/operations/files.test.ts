@@ -81,6 +81,11 @@ describe('a bundle', () => {
         code: 'run_imported',
         message: expect.stringContaining('fork it'),
       })
+    expect(await other.diagnostics('elsewhere')).toMatchObject({
+      currentStage: null,
+      stageHistory: { a: { status: 'succeeded' }, b: { status: 'stopped' } },
+      recommendations: ['it came from a bundle, and never goes on: holdfast fork elsewhere --from <stage>'],
+    })
     const { commands } = await other.explain('elsewhere')
     expect(commands.map(({ command }) => command)).toEqual([
       'holdfast runs show elsewhere',

@@ -228,6 +228,8 @@ describe('quarantine', () => {
     expect(await settle(world.clock, run.result())).toMatchObject({ output: 2 })
     const told = (await world.store.readJournal('r')).find(({ type }) => type === 'quarantine.released')
     expect(JSON.parse(told?.data ?? '')).toEqual(why)
+    const story = (await runtime.explain('r')).story.map(({ text }) => text)
+    expect(story.filter(text => text.includes('ann'))).toEqual(['let out of quarantine by ann: we know better'])
     expect((await runtime.quarantine.list()).items).toEqual([])
     expect(await runtime.quarantine.release('r').catch(error => error)).toMatchObject({ code: 'run_not_open' })
     await runtime.close()
