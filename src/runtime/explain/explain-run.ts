@@ -109,8 +109,10 @@ function causesOf(run: RunRow, stages: readonly StandingStage[], end: EncodedErr
     .sort((a, b) => order.indexOf(a.standing) - order.indexOf(b.standing))[0]
   const error = end ?? worst?.error
   const behind = worst?.standing === 'failed' ? worst.attemptError : undefined
-  const isSame = behind === undefined || behind.message === error?.message
-  return [...causeChain(error), ...(isSame ? [] : causeChain(behind))]
+  const told = causeChain(error)
+  // The failure of a fallback names it as its cause, unless it had a cause of its own.
+  const isTold = behind === undefined || told.some(({ message }) => message === behind.message)
+  return isTold ? told : [...told, ...causeChain(behind)]
 }
 
 function spendOf(run: RunRow): RunSpend {
