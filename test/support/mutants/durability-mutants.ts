@@ -84,15 +84,19 @@ export const durabilityMutants: readonly Mutant[] = [
   ),
   mutant(
     'a commit leaves out a lone row of the journal',
-    change(pending, 'if (rows.length > 0) write.journal', 'if (rows.length > 1) write.journal'),
+    change(pending, 'journal: journal.length > 0 ?', 'journal: journal.length > 1 ?'),
   ),
   mutant(
     'a commit leaves out a lone entry of the ledger',
-    change(pending, 'if (ledger.size > 0) write.ledger', 'if (ledger.size > 1) write.ledger'),
+    change(
+      pending,
+      'this.#ledger && [...this.#ledger.values()]',
+      'this.#ledger && [...this.#ledger.values()].slice(this.#ledger.size > 1 ? 0 : 1)',
+    ),
   ),
   mutant(
     'a commit leaves out the timers',
-    change(pending, 'write.setTimers = [...timers.values()].filter(timer => timer !== null)', 'write.setTimers = []'),
+    change(pending, 'timers && [...timers.values()].filter(timer => timer !== null)', 'timers && []'),
   ),
   mutant(
     'a runtime goes on after a commit that failed',
