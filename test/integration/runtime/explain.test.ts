@@ -78,6 +78,21 @@ describe('the explanation of a failed run', () => {
     await runtime.close()
   })
 
+  it('names what a fallback was to make up for, though the fallback failed with a cause of its own', async () => {
+    const world = createWorld()
+    const runtime = await world.open()
+    const fallback = (): never => {
+      throw new Error('nothing kept', { cause: new Error('no disk') })
+    }
+    const workflow = begin().stage('a', { restart: 'temporary', fallback }, (): never => {
+      throw new Error('broken')
+    })
+    await settle(world.clock, (await runtime.start(workflow, undefined, { id: 'r' })).result())
+    const { causes } = await runtime.explain('r')
+    expect(causes.map(({ message }) => message)).toEqual(['nothing kept', 'no disk', 'broken'])
+    await runtime.close()
+  })
+
   it('counts the items without trouble, and gives the exact commands', async () => {
     const { runtime } = await failedRun()
     const explained = await runtime.explain('r', { command: text => `hf ${text} --dir d` })
