@@ -2,8 +2,8 @@
  * What a call that succeeds costs on its way through circuit, retry and time limit, with the caller's signal linked and
  * events on, against the same chain of cockatiel and against opossum (breaker and time limit only): of a function that
  * answers at once, and of one that answers a turn of the event loop later, less what that turn costs by itself. Beside
- * them a whole model call: routing, keys, circuits of provider, model and key, retry, one deadline, a budget that is
- * reserved and settled, and every event as the journal gets it. All of them run in turn in one process, and the ratios
+ * them a whole model call, answered in both ways: routing, keys, circuits of provider, model and key, retry, one deadline,
+ * a budget that is reserved and settled, the price, and every event as the journal gets it. All of them run in turn in one process, and the ratios
  * are medians over the passes, so they hold when the machine's speed drifts.
  *
  *     npm run bench:resilience
@@ -21,12 +21,14 @@ import {
 } from 'cockatiel'
 import { createActor } from 'xstate'
 import { circuitMachine } from '../machines/circuit.machine.ts'
-import type { Provider } from '../src/providers/provider.ts'
+import type { ModelAnswer, Provider } from '../src/providers/provider.ts'
 import { createRegistry } from '../src/providers/registry.ts'
 import { BudgetAccount, reserve } from '../src/resilience/budget.ts'
+import type { Admission } from '../src/resilience/call-admission.ts'
 import { createKeyRests } from '../src/resilience/call-gate.ts'
 import { createCircuits } from '../src/resilience/circuits.ts'
 import { callModel } from '../src/resilience/model-call.ts'
+import type { ModelCallOptions } from '../src/resilience/model-call-terms.ts'
 import { builtInProfiles } from '../src/resilience/profiles.ts'
 import { createCircuit, createResilience } from '../src/resilience.ts'
 import { systemClock } from '../src/time/clock.ts'
@@ -68,35 +70,44 @@ const opossumAlone = new OpossumBreaker(work, { timeout: false, resetTimeout: 30
 const linked = { signal }
 
 const price = { inputUsdPerMTok: 1, outputUsdPerMTok: 2 }
-const provider: Provider = {
+const answer = (): ModelAnswer => ({ text: 'yes', usage: { inputTokens: 3, outputTokens: 1 } })
+const providerOf = (generate: Provider['generate']): Provider => ({
   id: 'p',
   models: [{ id: 'm', tier: 'capable', price, contextWindow: 100_000, maxOutputTokens: 1000 }],
-  generate: async () => ({ text: 'yes', usage: { inputTokens: 3, outputTokens: 1 } }),
-}
+  generate,
+})
 const spent = { usd: 0, tokens: 0, calls: 0 }
 const account = new BudgetAccount(() => spent)
 const request = { task: 'bug_predict', messages: [{ role: 'user', content: 'a?' }], maxOutputTokens: 10 } as const
-const callOptions = {
-  providers: [provider],
-  profile: builtInProfiles.balanced,
-  catalogue: createRegistry({ providers: [provider], now: () => systemClock.now() }),
-  circuits: createCircuits({ clock: systemClock, onEvent: () => events++ }),
-  rests: createKeyRests(),
-  clock: systemClock,
-  random: systemRandom,
-  signal,
-  idempotencyKey: 'bench',
-  onEvent: () => events++,
-  async admit(_planned: unknown, caller: { readonly signal: AbortSignal }) {
-    const ask = { usd: 0.001, tokens: 20, calls: 1, isWorstCase: true }
-    const reservation = await reserve([{ what: 'bench', limits: { usd: 1000 }, account }], ask, caller)
-    return { settle: () => reservation.settle(), late: () => undefined }
-  },
+const rests = createKeyRests()
+const circuits = createCircuits({ clock: systemClock, onEvent: () => events++ })
+async function admit(_planned: unknown, caller: { readonly signal: AbortSignal }): Promise<Admission> {
+  const ask = { usd: 0.001, tokens: 20, calls: 1, isWorstCase: true }
+  const reservation = await reserve([{ what: 'bench', limits: { usd: 1000 }, account }], ask, caller)
+  return { settle: () => reservation.settle(), late: () => undefined }
 }
-const modelCall = async (): Promise<void> => {
-  const { cost, admission } = await callModel(request, callOptions)
-  spent.usd += Number(cost)
-  admission?.settle()
+
+/** A whole model call of a provider that answers so. */
+function modelCallOf(generate: Provider['generate']): () => Promise<void> {
+  const providers = [providerOf(generate)]
+  const options: ModelCallOptions = {
+    providers,
+    profile: builtInProfiles.balanced,
+    catalogue: createRegistry({ providers, now: () => systemClock.now() }),
+    circuits,
+    rests,
+    clock: systemClock,
+    random: systemRandom,
+    signal,
+    idempotencyKey: 'bench',
+    onEvent: () => events++,
+    admit,
+  }
+  return async () => {
+    const { cost, admission } = await callModel(request, options)
+    spent.usd += Number(cost)
+    admission?.settle()
+  }
 }
 
 const subjects: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -108,7 +119,8 @@ const subjects: Readonly<Record<string, () => Promise<unknown>>> = {
   'holdfast: the chain, a turn later': () => resilience.execute(later, linked),
   'cockatiel: the chain, a turn later': () => policy.execute(later, signal),
   'opossum: breaker + time limit, a turn later': () => opossumLater.fire(),
-  'holdfast: a whole model call': modelCall,
+  'holdfast: a whole model call': modelCallOf(async () => answer()),
+  'holdfast: a whole model call, a turn later': modelCallOf(() => later().then(answer)),
   'holdfast: circuit alone': () => ownBreaker.execute(work),
   'cockatiel: breaker alone': () => breaker.execute(work),
   'opossum: breaker alone': () => opossumAlone.fire(),

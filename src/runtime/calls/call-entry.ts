@@ -37,7 +37,10 @@ export class CallEntry {
 
   succeed(recorded: RecordedAnswer): void {
     const { name } = this.#attempt.stage
-    const data = encodeJson({ ...recorded, spend: this.#spend }, `answer to call ${this.#key} of stage '${name}'`)
+    const data = encodeJson(
+      Object.assign({}, recorded, { spend: this.#spend }),
+      `answer to call ${this.#key} of stage '${name}'`,
+    )
     this.#put('succeeded', data as string)
   }
 
@@ -74,7 +77,7 @@ export class CallEntry {
   /** What the entry keeps over its tries. */
   #kept(): object {
     const { run, name } = this.#attempt.stage
-    return { ...doubtsOf(run.ledger(name, this.#key)), spend: this.#spend }
+    return Object.assign({}, doubtsOf(run.ledger(name, this.#key)), { spend: this.#spend })
   }
 
   #put(state: 'intended' | 'succeeded' | 'failed', data: string): void {

@@ -37,7 +37,7 @@ export class CallTeller {
       }
     }
     const news = incidents.news()
-    if (this.#attempt.over && news.length === 0) return
+    if (news.length === 0 && (this.#attempt.over || !isTold(event))) return
     run.dispatch(() => {
       for (const { type, incident } of news) this.journal(type, incident)
       if (event.type === 'attempt.failed' || event.type === 'attempt.refused') this.#journalAttempt(event)
@@ -83,3 +83,7 @@ export class CallTeller {
     stage.run.journal(type, { key: this.#key, ...data }, stage.where(this.#attempt))
   }
 }
+
+/** What went well is told at the end of the call, at once for all its attempts. */
+const isTold = ({ type }: ModelCallEvent): boolean =>
+  type === 'attempt.failed' || type === 'attempt.refused' || type === 'fallback.decided'

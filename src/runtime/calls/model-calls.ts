@@ -12,7 +12,8 @@ import { ledgerIdentity } from '../run/run-memory.ts'
 import { settleUnknown } from '../stage/unknown-outcome.ts'
 import { type RecordedAnswer, resultOf } from './call-answer.ts'
 import { type CallOptions, hashOf, parseCallOptions, requestOf } from './call-request.ts'
-import { type ModelCallParts, RecordedCall } from './recorded-call.ts'
+import type { ModelCallParts } from './model-asking.ts'
+import { RecordedCall } from './recorded-call.ts'
 
 export type Generate = (
   attempt: Attempt,

@@ -5,21 +5,14 @@
  * the cache.
  */
 import { encodeError } from '../../errors.ts'
-import type { ModelRequest, Provider } from '../../providers/provider.ts'
-import type { AttemptContext } from '../../resilience/attempt.ts'
-import type { Admission, PlannedAttempt } from '../../resilience/call-admission.ts'
-import type { KeyRests } from '../../resilience/call-gate.ts'
-import type { Circuits } from '../../resilience/circuits.ts'
+import type { ModelRequest } from '../../providers/provider.ts'
 import { classifyError } from '../../resilience/classify.ts'
 import type { PieceSink } from '../../resilience/model-answer.ts'
-import { callModel } from '../../resilience/model-call.ts'
 import type { ModelCallOutcome } from '../../resilience/model-call-terms.ts'
-import type { ResponseCache } from '../../resilience/response-cache.ts'
 import type { GenerateResult } from '../../workflow/stage-context.ts'
 import type { Attempt } from '../run/live.ts'
 import { ledgerIdentity } from '../run/run-memory.ts'
 import type { OutcomeAnswer } from '../stage/unknown-outcome.ts'
-import { countForAncestors, hasMoneyBudget, reserveCall } from './budget.ts'
 import {
   checkAnswer,
   checkToolCalls,
@@ -28,21 +21,10 @@ import {
   type RecordedAnswer,
   resultOf,
 } from './call-answer.ts'
-import type { PricedCatalogue } from './call-costs.ts'
 import { CallEntry } from './call-entry.ts'
 import type { CallOptions } from './call-request.ts'
 import { CallTeller } from './call-teller.ts'
-import type { Incidents } from './incidents.ts'
-
-/** What model calls share in one runtime. */
-export interface ModelCallParts {
-  readonly providers: readonly Provider[]
-  readonly circuits: Circuits
-  readonly catalogue: PricedCatalogue
-  readonly rests: KeyRests
-  readonly cache: ResponseCache
-  readonly incidents: Incidents
-}
+import { ModelAsking, type ModelCallParts } from './model-asking.ts'
 
 export class RecordedCall {
   readonly #attempt: Attempt
@@ -53,7 +35,7 @@ export class RecordedCall {
   readonly #sink: PieceSink | undefined
   readonly #teller: CallTeller
   readonly #entry: CallEntry
-  readonly #deadlineAt: number
+  readonly #asking: ModelAsking
 
   constructor(
     attempt: Attempt,
@@ -71,9 +53,7 @@ export class RecordedCall {
     this.#sink = sink
     this.#teller = new CallTeller(attempt, key, request.task, parts.incidents)
     this.#entry = new CallEntry(attempt, key, parts.catalogue)
-    const { stage } = attempt
-    const ownDeadlineAt = stage.run.services.clock.now() + stage.profile.timeout.callMs
-    this.#deadlineAt = Math.min(ownDeadlineAt, attempt.deadline)
+    this.#asking = new ModelAsking({ attempt, key, options, parts, sink, teller: this.#teller, entry: this.#entry })
   }
 
   async make(): Promise<GenerateResult<unknown>> {
@@ -96,7 +76,7 @@ export class RecordedCall {
     await this.#attempt.durable()
     let outcome: ModelCallOutcome
     try {
-      outcome = await this.#call(this.#request)
+      outcome = await this.#asking.ask(this.#request)
     } catch (error) {
       this.#attempt.ensureCurrent()
       return this.#fromCache(error) ?? this.#fail(error)
@@ -116,46 +96,6 @@ export class RecordedCall {
   #ensureWanted(outcome: ModelCallOutcome): void {
     if (this.#attempt.over) this.#entry.bookLate(outcome)
     this.#attempt.ensureCurrent()
-  }
-
-  /** The call as the profile makes it; of what it did the journal hears at once. */
-  async #call(request: ModelRequest): Promise<ModelCallOutcome> {
-    const { stage, workSignal: signal } = this.#attempt
-    const { run } = stage
-    const { clock, random } = run.services
-    const made = callModel(request, {
-      ...this.#parts,
-      profile: stage.profile,
-      clock,
-      random,
-      signal,
-      capabilities: this.#options.capabilities,
-      unpriced: !hasMoneyBudget(stage),
-      deadlineAt: this.#deadlineAt,
-      idempotencyKey: `${run.id}/${stage.name}/${this.#key}`,
-      admit: (planned, caller) => this.#admit(planned, caller),
-      sink: this.#sink,
-      onEvent: event => this.#teller.note(event),
-    })
-    // Whoever is answered after the attempt of the stage is over has paid all the same.
-    made.then(outcome => {
-      if (this.#attempt.over) this.#entry.bookLate(outcome)
-    }, unheard)
-    return this.#attempt.guard(made)
-  }
-
-  async #admit(planned: PlannedAttempt, caller: AttemptContext): Promise<Admission> {
-    const { stage } = this.#attempt
-    const { run } = stage
-    const reservation = await reserveCall(stage, planned, caller)
-    run.dispatch(() => {
-      run.memory.counters.calls++
-      countForAncestors(run, { calls: 1 })
-    })
-    return {
-      settle: () => reservation.settle(),
-      late: (answer, cost) => this.#entry.bookLate({ answer, cost, provider: planned.provider }),
-    }
   }
 
   /** @throws ProviderError where it is not what was asked for; what the check throws */
@@ -223,7 +163,7 @@ export class RecordedCall {
     const request = mendingRequest({ ...this.#request, model: outcome.model }, outcome.answer, error.message)
     let second: ModelCallOutcome
     try {
-      second = await this.#call(request)
+      second = await this.#asking.ask(request)
     } catch (failed) {
       this.#attempt.ensureCurrent()
       // Nobody could be asked to mend it: what is wrong is the answer that there was.
@@ -289,9 +229,6 @@ export class RecordedCall {
     this.#teller.count('succeeded', recorded)
   }
 }
-
-/** That it failed is told by whoever waits for the call itself. */
-const unheard = (): void => {}
 
 /** Whether the providers are at fault, or the way to them, and not what was asked. */
 function isOutage({ kind, type, scope }: ReturnType<typeof classifyError>): boolean {

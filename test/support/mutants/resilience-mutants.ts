@@ -24,7 +24,10 @@ export const resilienceMutants: readonly Mutant[] = [
       '    this.#spend = known ? { ...noSpend } : noSpend',
     ),
   ),
-  mutant('calls are not counted', change(recordedCall, '      run.memory.counters.calls++\n', '')),
+  mutant(
+    'calls are not counted',
+    change('src/runtime/calls/model-asking.ts', '      run.memory.counters.calls++\n', ''),
+  ),
   mutant(
     'the budget is not reserved before a call',
     change('src/resilience/budget.ts', '  for (const { account } of levels) account.take(ask)\n', ''),
