@@ -9,32 +9,28 @@ export interface AbortListener {
   handleEvent(): void
 }
 
-/** Those of each signal, in the order in which they came. */
+/** Those of each signal, in the order in which they came; a signal that had some keeps its set, for there will be more. */
 const waiting = new WeakMap<AbortSignal, Set<AbortListener>>()
 
 export function addAbortListener(signal: AbortSignal, listener: AbortListener): void {
-  const known = waiting.get(signal)
-  if (known) {
-    known.add(listener)
-    return
+  let those = waiting.get(signal)
+  if (those === undefined) {
+    those = new Set()
+    waiting.set(signal, those)
   }
-  waiting.set(signal, new Set([listener]))
-  signal.addEventListener('abort', tellAll)
+  if (those.size === 0) signal.addEventListener('abort', tellAll)
+  those.add(listener)
 }
 
 export function removeAbortListener(signal: AbortSignal, listener: AbortListener): void {
-  const known = waiting.get(signal)
-  if (!known?.delete(listener) || known.size > 0) return
-  forget(signal)
+  const those = waiting.get(signal)
+  if (those?.delete(listener) && those.size === 0) signal.removeEventListener('abort', tellAll)
 }
 
 function tellAll(this: AbortSignal): void {
+  const those = waiting.get(this)
   // Whoever is taken off by one that is told before it is not told any more.
-  for (const listener of waiting.get(this) ?? []) listener.handleEvent()
-  forget(this)
-}
-
-function forget(signal: AbortSignal): void {
-  waiting.delete(signal)
-  signal.removeEventListener('abort', tellAll)
+  for (const listener of those ?? []) listener.handleEvent()
+  those?.clear()
+  this.removeEventListener('abort', tellAll)
 }

@@ -31,5 +31,5 @@ export function plannedAttempt(
   { inputTokens, outputTokens }: RequestNeeds,
   { price = 'unknown', maxOutputTokens }: Partial<ModelFacts> = {},
 ): PlannedAttempt {
-  return Object.assign({}, target, { inputTokens, outputTokens, maxOutputTokens, price })
+  return { inputTokens, outputTokens, maxOutputTokens, price, ...target }
 }
