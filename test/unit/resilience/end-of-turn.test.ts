@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { createResilience } from '../../../src/resilience.ts'
@@ -77,5 +78,27 @@ describe('an attempt', () => {
     controller.abort()
     expect(await open).toBe('cancelled')
     expect(left()).toEqual({ timers: 0, listeners: 0 })
+  })
+
+  it('sets its timer in its own asynchronous context, whoever else began in that turn', async () => {
+    const places = new AsyncLocalStorage<string>()
+    const { clock, controller } = watchedCalls()
+    const setIn: unknown[] = []
+    const { execute } = createResilience({
+      clock: {
+        ...clock,
+        setTimeout(callback, delayMs) {
+          setIn.push(places.getStore())
+          return clock.setTimeout(callback, delayMs)
+        },
+      },
+    })
+    const open = ['a', 'b'].map(place =>
+      places.run(place, () => execute(() => new Promise<never>(() => {}), { signal: controller.signal })),
+    )
+    await turn()
+    expect(setIn).toEqual(['a', 'b'])
+    controller.abort()
+    await Promise.allSettled(open)
   })
 })
