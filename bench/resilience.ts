@@ -181,6 +181,13 @@ for (const name of figures.keys()) {
   if (name.endsWith('a turn later') && name !== turn) console.log(`added by ${name}: ${added(name).toFixed(2)} µs CPU`)
 }
 
+const laterParts = (figures.get('cockatiel: the chain, a turn later') ?? []).map((micros, pass) => {
+  const alone = figures.get(turn)?.[pass] ?? Number.NaN
+  const whole = figures.get('holdfast: a whole model call, a turn later')?.[pass] ?? Number.NaN
+  return (whole - alone) / (micros - alone)
+})
+console.log(`ratio of what a whole model call adds to what cockatiel's chain adds: ${median(laterParts).toFixed(2)}`)
+
 const fresh = bytesOf(index => createCircuit(`c${index}`))
 const aged = bytesOf(
   index => createCircuit(`c${index}`),
