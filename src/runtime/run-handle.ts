@@ -39,14 +39,9 @@ class RunHandle implements Run {
     this.#parts = parts
   }
 
-  /** What it says is durable, so that whoever asks the store next is not told of an earlier one. */
   async status(): Promise<RunStatus> {
     const live = this.#parts.runs.find(this.id)
-    if (live) {
-      const { status } = live
-      await live.durable()
-      return status
-    }
+    if (live) return live.status
     const row = await this.#parts.store.readRun(this.id)
     if (!row) throw new RunNotFoundError(this.id)
     return row.status

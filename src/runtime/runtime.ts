@@ -116,6 +116,7 @@ export class HoldfastRuntime implements OperatedRuntime {
   }
 
   async list(given: ListOptions = {}) {
+    await this.#written()
     return listRuns(this.#parts.options.store, given)
   }
 
@@ -131,11 +132,13 @@ export class HoldfastRuntime implements OperatedRuntime {
     return supervisorNode(supervisor, hasEnded ? 'stopped' : 'running', nodes)
   }
 
-  explain(runId: string, options: ExplainOptions = {}) {
+  async explain(runId: string, options: ExplainOptions = {}) {
+    await this.#written()
     return explainRun(this.#parts.options.store, runId, options)
   }
 
-  diagnostics(runId: string) {
+  async diagnostics(runId: string) {
+    await this.#written()
     const { store, clock } = this.#parts.options
     return diagnosticsOf(store, runId, clock.now())
   }
@@ -164,6 +167,11 @@ export class HoldfastRuntime implements OperatedRuntime {
       grace,
       new HoldfastError('runtime_closed', 'the runtime was closed; the run goes on when it is recovered'),
     )
+  }
+
+  /** What was told of a run is in the store, where it is read next; a store that has failed is read as it is. */
+  async #written(): Promise<void> {
+    await this.#parts.services.pipeline.durable().catch(() => {})
   }
 
   /** The run, once the operation on it is durable. */
