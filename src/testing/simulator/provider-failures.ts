@@ -20,6 +20,32 @@ export const providerFailures: readonly (readonly [weight: number, name: string,
   [1, 'content filter', { status: 400, headers: {}, body: { error: { code: 'content_filter', message: 'filtered' } } }],
   [1, 'too long', { status: 400, headers: {}, body: { error: { code: 'context_length_exceeded' } } }],
   [1, 'bad key', { status: 401, headers: {}, body: { error: { type: 'authentication_error' } } }],
+  [0.5, 'out of credit', { status: 429, headers: {}, body: { error: { code: 'insufficient_quota' } } }],
+  [0.5, 'not allowed', { status: 403, headers: {}, body: { error: { type: 'permission_error' } } }],
+  [
+    0.2,
+    'not in this country',
+    { status: 403, headers: {}, body: { error: { code: 'unsupported_country_region_territory' } } },
+  ],
+  [0.2, 'no such model', { status: 404, headers: {}, body: { error: { code: 'model_not_found' } } }],
+  [0.2, 'malformed', { status: 400, headers: {}, body: { error: { type: 'invalid_request_error' } } }],
+  [0.2, 'too many bytes', { status: 413, headers: {}, body: { error: { type: 'request_too_large' } } }],
+  [
+    0.2,
+    'too many tokens for the tier',
+    {
+      status: 429,
+      headers: {},
+      body: {
+        error: { code: 'rate_limit_exceeded', message: 'Request too large for this model: limit 10, requested 20' },
+      },
+    },
+  ],
+  [0.2, 'conflict', { status: 409, headers: {}, body: { error: { message: 'the request is in conflict' } } }],
+  [0.2, 'given up by the other side', { status: 499, headers: {}, body: '' }],
+  [0.5, 'no answer in time', { status: null, network: { name: 'Error', message: 'read ETIMEDOUT' } }],
+  [0.2, 'certificate', { status: null, network: { name: 'Error', message: 'self-signed certificate' } }],
+  [1, 'broken stream', { status: 200, headers: {}, stream: 'the stream ended without its last event' }],
 ]
 export const outageFailure: Partial<WireFailure> = { status: 503, headers: {}, body: 'service unavailable' }
 

@@ -74,7 +74,8 @@ function providerOf(id: string, rests: Rests, options: ProvidersOptions): Provid
       if (fails && chance < 0.8) {
         const [, name, failure] = weighted(providerFailures, random)
         failed(`provider ${id}: ${name}`)
-        if (failure.status === 429) rests.set(idempotencyKey, { provider: id, until: time.now + restMs })
+        if (failure.headers?.['retry-after'] !== undefined)
+          rests.set(idempotencyKey, { provider: id, until: time.now + restMs })
         throw failure
       }
       if (fails && request.schema !== undefined) {

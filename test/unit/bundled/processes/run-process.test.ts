@@ -69,7 +69,7 @@ describe('a child process', () => {
 
   test('that hangs is warned about at half its time and killed with all it started', async () => {
     const onSlow = vi.fn()
-    const end = await runProcess(nodeScript(stubborn('print'), { timeoutMs: 1500, graceMs: 100, onSlow }))
+    const end = await runProcess(nodeScript(stubborn('print'), { timeoutMs: 8000, graceMs: 100, onSlow }))
     expect(end.end).toBe('timeout')
     expect(onSlow).toHaveBeenCalledTimes(1)
     const ids = idsIn(end.stdout)
@@ -83,7 +83,7 @@ describe('a child process', () => {
       "setInterval(() => {}, 1000)'], { detached: true })",
     )
     expect(script).toContain('detached')
-    const end = await runProcess(nodeScript(script, { timeoutMs: 1500, graceMs: 100 }))
+    const end = await runProcess(nodeScript(script, { timeoutMs: 8000, graceMs: 100 }))
     expect(end.end).toBe('timeout')
     for (const id of idsIn(end.stdout)) await vi.waitFor(() => expect(isAlive(id)).toBe(false))
   })
