@@ -112,9 +112,14 @@ const stageSpec = (place: number): fc.Arbitrary<StageSpec> =>
     restart: fc.constantFrom('transient' as const, 'temporary' as const),
   })
 
-export const workflowSpecs: fc.Arbitrary<WorkflowSpec> = fc
-  .integer({ min: 1, max: 5 })
-  .chain(size => fc.tuple(...Array.from({ length: size }, (_, place) => stageSpec(place))))
+const specsOf = (mostStages: number): fc.Arbitrary<WorkflowSpec> =>
+  fc
+    .integer({ min: 1, max: mostStages })
+    .chain(size => fc.tuple(...Array.from({ length: size }, (_, place) => stageSpec(place))))
+
+export const workflowSpecs = specsOf(5)
+/** For what is tried at every write of a run. */
+export const smallWorkflowSpecs = specsOf(2)
 
 /** The profile of every run here: one retry of what is busy or hangs, two restarts however long they take. */
 export const profile = defineProfile({

@@ -2,7 +2,7 @@
  * What supervision promises, one sentence each, numbered for ever. Every one has a test of this name against the pure
  * parts that decide it (the machine, or the plain code that needs neither actor nor clock) and one against live actors
  * under a virtual clock; `test/architecture/supervision-properties.test.ts` sees to that. The numbers that are missing
- * here belong to what survives a process and to model calls.
+ * here belong to what survives a process, which is below, and to model calls.
  */
 export const supervisionProperties: Readonly<Record<number, string>> = {
   1: 'children start in spec order',
@@ -52,4 +52,19 @@ export const supervisionProperties: Readonly<Record<number, string>> = {
   47: 'a watcher gets exactly one end notice, also when it watches late',
   48: 'a ref stays valid over a restart, and messages of an old incarnation are refused',
   49: 'an unhandled end of a watched actor fails the watcher where a pact was asked for',
+}
+
+/** What holds across the deaths of processes: each has one test of this name on the whole runtime, in `test/property/runtime`. */
+export const durabilityProperties: Readonly<Record<number, string>> = {
+  25: 'counters after crash and recovery equal those of the run without the crash',
+  30: 'no restart comes before its durable deadline, across process restarts too',
+  50: 'a crash at every store operation, before, after or torn, recovers to a state of the model',
+  51: 'recovering twice is recovering once',
+  52: 'a resumed run ends as the uninterrupted one, with the same seed',
+  53: 'pending delays survive with the remaining time',
+  54: 'a failed child and a live parent are never restored parked',
+  55: 'errors round-trip with name, message, code',
+  56: 'an unknown commit outcome never goes on in memory',
+  57: 'a corrupt newest snapshot falls back a rung, never to an invalid state',
+  58: 'of two writers the fenced one makes no further visible write',
 }

@@ -4,57 +4,13 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import type { RunResult } from '../../../src/runtime/api.ts'
-import { expectResultAgrees, expectSoundJournal } from '../../support/journal-rules.ts'
-import { type Crash, RunWorld } from '../../support/random-run.ts'
-import { type Prediction, predict, type StageSpec, workflowSpecs } from '../../support/random-workflow.ts'
+import { expectSoundJournal } from '../../support/journal-rules.ts'
+import { crashesAt, crashPoints, expectPredicted, live } from '../../support/random-lives.ts'
+import { RunWorld } from '../../support/random-run.ts'
+import { predict, type StageSpec, workflowSpecs } from '../../support/random-workflow.ts'
 import { propertyRuns, propertyTimeoutMs } from '../../support/supervised-worker.ts'
 
 vi.setConfig({ testTimeout: propertyTimeoutMs * 3 })
-
-const most = 6
-
-interface Lived {
-  readonly result: RunResult
-  readonly operations: number
-}
-
-/** Runs it to its end, over as many lives as the crashes make, until nothing is left to do. */
-async function live(world: RunWorld, crashes: readonly Crash[]): Promise<Lived> {
-  let lived: Lived | undefined
-  for (let number = 0; number < most; number++) {
-    const life = await world.open(crashes[number])
-    const result = life && (await world.finish(life))
-    await world.rest()
-    if (life) await world.close(life)
-    expect(world.clock.pending).toBe(0)
-    if (life && result) {
-      if (lived) expect(result).toEqual(lived.result)
-      lived ??= { result, operations: life.operations() }
-    }
-    if (lived && (await world.store.unfinished()).length === 0) return lived
-  }
-  throw new Error(`the run did not end in ${most} lives`)
-}
-
-async function expectPredicted(world: RunWorld, result: RunResult, prediction: Prediction): Promise<void> {
-  expect(world.doneAgain).toEqual([])
-  expect(world.toldTooEarly).toEqual([])
-  expect(result.status).toBe(prediction.status)
-  const rows = await world.journal()
-  expectSoundJournal(rows)
-  expectResultAgrees(result, rows)
-  if (!result.success) {
-    expect(prediction.fatal).toContain(result.error.stage?.replace(/\[.*/, ''))
-    return
-  }
-  expect(result.output).toEqual(prediction.output)
-  expect(result.degraded.map(part => part.stage).sort()).toEqual([...prediction.degraded].sort())
-  const attempts = Object.entries(result.performance.stages).filter(([, stage]) => stage.attempts > 0)
-  expect(Object.fromEntries(attempts.map(([name, stage]) => [name, stage.attempts]))).toEqual(
-    Object.fromEntries(prediction.attempts),
-  )
-}
 
 /** A child ends no later than its parent: it is cancelled with it, whatever becomes of the process in between. */
 async function expectSoundChildren(world: RunWorld): Promise<void> {
@@ -67,15 +23,10 @@ async function expectSoundChildren(world: RunWorld): Promise<void> {
   }
 }
 
-const crashes = fc.array(
-  fc.record({ at: fc.nat(1000), mode: fc.constantFrom('before' as const, 'after' as const, 'torn' as const) }),
-  { minLength: 1, maxLength: 3 },
-)
-
 describe('a random workflow', () => {
-  it('ends as the contract predicts, also when its process dies again and again', async () => {
+  it('property 52, durable: a resumed run ends as the uninterrupted one, with the same seed', async () => {
     await fc.assert(
-      fc.asyncProperty(workflowSpecs, fc.nat(), fc.nat(12), crashes, async (spec, seed, commitTurns, points) => {
+      fc.asyncProperty(workflowSpecs, fc.nat(), fc.nat(12), crashPoints, async (spec, seed, commitTurns, points) => {
         const prediction = predict(spec)
         const calm = new RunWorld(spec, { seed, commitTurns })
         const { result, operations } = await live(calm, [])
@@ -83,8 +34,7 @@ describe('a random workflow', () => {
         await expectSoundChildren(calm)
 
         const crashed = new RunWorld(spec, { seed, commitTurns })
-        const where = points.map(({ at, mode }) => ({ crashAt: 1 + (at % operations), mode }))
-        const { result: resumed } = await live(crashed, where)
+        const { result: resumed } = await live(crashed, crashesAt(points, operations))
         await expectPredicted(crashed, resumed, prediction)
         await expectSoundChildren(crashed)
       }),
