@@ -1,6 +1,6 @@
 /** A runtime in a test's hand: virtual time, seeded chance, a store that outlives it, and no logger. */
 
-import type { RuntimeOptions } from '../../src/runtime/api.ts'
+import type { Run, RunResult, RuntimeOptions } from '../../src/runtime/api.ts'
 import { createRuntime } from '../../src/runtime/create-runtime.ts'
 import type { OperatedRuntime } from '../../src/runtime/operations/operations-api.ts'
 import { memoryStore } from '../../src/store/memory-store.ts'
@@ -39,4 +39,18 @@ export async function settle<T>(
   settled.catch(() => {})
   for (let passed = 0; !done && passed < longestMs; passed += stepMs) await clock.advance(stepMs)
   return settled
+}
+
+/** How the run ends; one that has not ended after twenty minutes is parked for good. */
+export async function endOf(world: World, run: Run): Promise<RunResult> {
+  let result: RunResult | undefined
+  run.result().then(
+    ended => {
+      result = ended
+    },
+    () => {},
+  )
+  for (let minute = 0; minute < 20 && !result; minute++) await world.clock.advance('1m')
+  if (!result) throw new Error(`the run is parked as ${await run.status()}`)
+  return result
 }

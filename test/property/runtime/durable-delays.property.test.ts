@@ -112,13 +112,18 @@ describe('a delay that outlives its process', () => {
         workflowFromMachine({
           name: 'w',
           version: '1',
-          machine: setup({ actors: { wake: stageActor({}, () => wake()) } }).createMachine({
+          // Beside it a stage is at work, so that the run stays in memory.
+          machine: setup({
+            actors: { wake: stageActor({}, () => wake()), work: stageActor({}, () => new Promise(() => {})) },
+          }).createMachine({
             id: 'own',
-            initial: 'waiting',
+            type: 'parallel',
             states: {
-              waiting: { after: { [delayMs]: 'over' } },
-              over: { invoke: { src: 'wake', onDone: 'done' } },
-              done: { type: 'final' },
+              bell: {
+                initial: 'waiting',
+                states: { waiting: { after: { [delayMs]: 'over' } }, over: { invoke: { src: 'wake' } } },
+              },
+              work: { invoke: { src: 'work' } },
             },
           }) as never,
         }),
