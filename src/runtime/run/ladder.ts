@@ -66,10 +66,23 @@ function faultOfStart(run: RestorableRun): unknown {
     if (snapshot?.status !== 'active' || !isOpen(snapshot.value)) return undefined
     const flow = run.flow?.getSnapshot() as { status: string; error?: unknown } | undefined
     if (!flow) return new Error('the snapshot has no flow')
-    return flow.status === 'error' ? (flow.error ?? new Error('the flow restores as an error')) : undefined
+    if (flow.status === 'error') return flow.error ?? new Error('the flow restores as an error')
+    return run.definition.origin === 'built' ? faultOfStage(run.flow) : undefined
   } catch (error) {
     return error ?? new Error('undefined was thrown')
   }
+}
+
+/** A stage or an item that cannot be restored has an error and nothing else; one that failed has its context. */
+function faultOfStage(actor: AnyActorRef | undefined): unknown {
+  const { children = {} } = (actor?.getSnapshot() ?? {}) as { children?: Record<string, AnyActorRef | undefined> }
+  for (const child of Object.values(children)) {
+    const snapshot = child?.getSnapshot() as { status?: string; error?: unknown; context?: unknown } | undefined
+    const isUnrestored = snapshot?.status === 'error' && snapshot.context === undefined
+    const fault = isUnrestored ? (snapshot.error ?? new Error('a stage restores as an error')) : faultOfStage(child)
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }
 
 const isOpen = (value: unknown): boolean => typeof value === 'object' && value !== null && 'open' in value

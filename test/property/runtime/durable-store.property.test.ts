@@ -175,6 +175,7 @@ describe('a run whose store gives something else back', () => {
       fc.record({ how: fc.constant('cut' as const), at: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
       fc.record({ how: fc.constant('zeros' as const), at: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
       fc.record({ how: fc.constantFrom('root', 'flow', 'childless'), at: fc.constant(0) }),
+      fc.record({ how: fc.constant('actor' as const), at: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
     )
     await fc.assert(
       fc.asyncProperty(plans, fc.integer({ min: 1, max: 20_000 }), damages, async (plan, livesMs, { how, at }) => {
@@ -189,7 +190,9 @@ describe('a run whose store gives something else back', () => {
           if (how === 'cut') return { snapshot: text.slice(0, place) }
           if (how === 'zeros') return { snapshot: `${text.slice(0, place)}\0\0\0${text.slice(place + 3)}` }
           const root = JSON.parse(text)
+          const actors = actorsOf(root)
           if (how === 'childless') root.children = {}
+          else if (how === 'actor') (actors[Math.floor(at * actors.length)] as Node).value = 'nowhere'
           else (how === 'root' ? root : root.children.flow.snapshot).value = 'nowhere'
           return { snapshot: JSON.stringify(root) }
         })
