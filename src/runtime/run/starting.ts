@@ -47,7 +47,8 @@ export function revive(run: HeldRun): void {
       })
       return run.send({ type: 'QUARANTINE' })
     }
-    run.send({ type: 'RECOVER' })
+    // Told to cancel as it was rebuilt, it has begun its compensations just now.
+    if (!(run.isRebuilt && run.status === 'cancelling')) run.send({ type: 'RECOVER' })
   })
 }
 

@@ -133,13 +133,23 @@ describe('a snapshot that cannot be restored', () => {
     }
   })
 
-  it('of a run that is being cancelled is rebuilt without trying a stage once more', async () => {
+  it('of a run that is being cancelled is rebuilt without trying a stage once more, and undoes each stage once', async () => {
+    let begunToUndo = 0
     let undo = (): void => {}
     const undone = new Promise<void>(resolve => {
       undo = resolve
     })
     const workflow = defineWorkflow({ name: 'w', version: '1', signals: { go: z.unknown() } })
-      .stage('a', { compensate: () => undone }, () => 'a')
+      .stage(
+        'a',
+        {
+          compensate: () => {
+            begunToUndo++
+            return undone
+          },
+        },
+        () => 'a',
+      )
       .stage('b', ({ waitFor }) => waitFor('go'))
     const bench = benchFor(workflow)
     const first = await bench.open()
@@ -150,6 +160,7 @@ describe('a snapshot that cannot be restored', () => {
     expect(await begun.status()).toBe('cancelling')
     await first.close()
     await bench.damage(faults['is no JSON'])
+    expect(begunToUndo).toBe(1)
     undo()
     const runtime = await bench.open()
     const run = await runtime.get('r')
@@ -157,7 +168,10 @@ describe('a snapshot that cannot be restored', () => {
     const types = await typesOf(run)
     expect(types).toContain('run.rebuilt')
     expect(types.slice(types.indexOf('run.cancelling'))).not.toContain('stage.attempted')
+    expect(types.filter(type => type === 'compensation.succeeded')).toHaveLength(1)
+    expect(begunToUndo).toBe(2)
     await runtime.close()
+    expect(bench.clock.pending).toBe(0)
   })
 
   it('of a machine of one’s own quarantines the run with its evidence, and nobody else', async () => {
