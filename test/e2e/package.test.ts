@@ -80,16 +80,19 @@ describe('the package', () => {
 
   it('checks a machine where fast-check is not installed, and says so where it is needed', () => {
     const printed = run(`
-      import { checkMachine, eventsOf } from 'holdfast/testing'
+      import { bundledWorkflow } from 'holdfast'
+      import { bundledWorld, checkMachine, eventsOf, simulate } from 'holdfast/testing'
       import { setup } from 'xstate'
       const light = setup({}).createMachine({ id: 'light', initial: 'a', states: { a: { after: { 9: 'b' }, on: { GO: 'b' } }, b: {} } })
       let said = ''
       try { eventsOf(light) } catch (error) { said = error.message }
-      console.log(JSON.stringify({ trace: checkMachine(light).trace, said }))
+      const simulated = await simulate(await bundledWorkflow('checkup'), await bundledWorld('checkup')).catch(error => error.message)
+      console.log(JSON.stringify({ trace: checkMachine(light).trace, said, simulated }))
     `)
     expect(JSON.parse(printed)).toEqual({
       trace: [{ type: 'holdfast.crash' }, { type: 'holdfast.time', ms: 9 }],
       said: 'eventsOf needs fast-check, which is not installed: npm install --save-dev fast-check',
+      simulated: 'stages.preflight needs fast-check, which is not installed: npm install --save-dev fast-check',
     })
   })
 

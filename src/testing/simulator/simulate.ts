@@ -11,6 +11,7 @@ import { parseOptions } from '../../options.ts'
 import { createRuntime } from '../../runtime/create-runtime.ts'
 import { type AnyWorkflow, definitionOf, isWorkflow } from '../../workflow/definition.ts'
 import { absentRemedies } from '../absent-remedies.ts'
+import { fastCheckFor } from '../fast-check.ts'
 import { CoverageRecorder } from '../machine/coverage.ts'
 import { namedInvariants } from '../machine/named-invariants.ts'
 import { type FaultRates, type Faults, resolveFaults } from './fault-profile.ts'
@@ -44,6 +45,7 @@ export async function simulate(
       'simulate: the first argument must be a workflow, made by defineWorkflow or workflowFromMachine, or a function that opens a runtime',
     )
   }
+  expectMakerOfData(settings)
   const simulations = new Simulations(target, settings, faults, options)
   const world = closeOutsideWorld()
   try {
@@ -51,6 +53,12 @@ export async function simulate(
   } finally {
     world.release()
   }
+}
+
+/** Said at once: in the middle it would be a failure of the simulated process. */
+function expectMakerOfData({ stages = {} }: Settings): void {
+  const [made] = Object.entries(stages).find(([, standIn]) => standIn === true) ?? []
+  if (made !== undefined) fastCheckFor(`stages.${made}`)
 }
 
 class Simulations {
