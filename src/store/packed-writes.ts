@@ -22,7 +22,7 @@ const absent = Number.NaN
 const isApart = -1
 /** Longer texts go by themselves: to copy them into the one text costs more than it saves. */
 const longText = 4096
-/** The one text has a bound, as any text has. */
+/** Beyond this, texts go apart too: V8 has a longest string, which a batch of large results must not reach. */
 const mostText = 16 * 1024 * 1024
 
 const valuesOfState = 7
